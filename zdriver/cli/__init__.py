@@ -1,0 +1,1 @@
+"""The `zdriver` command: parse, call, print."""

@@ -1,0 +1,149 @@
+"""The nouns of a context, as they stand in the store, on the wire and in `--json`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from zdriver.context.layout import Layout
+
+#: Who wrote it down.
+Source = Literal["manual", "automated", "agent"]
+Kind = Literal["milestone", "checkpoint", "exploration"]
+
+TEXT_MAX = 10_000  #: characters in an intent or a milestone
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a command was given; which context it means is decided from this."""
+
+    cwd: str = ""  #: absolute path
+    zellij_session: str = ""  #: "" outside Zellij
+    context: str = ""  #: id, or unique end of an id, named by the user
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes on at one root in one Zellij session (or outside of Zellij)."""
+
+    id: str
+    zellij_session: str  #: "" outside Zellij
+    root: str  #: absolute path of the worktree, else of the folder
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    text: str
+    source: Source
+    set_at: datetime
+    context: Context
+
+
+class Milestone(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    text: str
+    kind: Kind
+    artifacts: tuple[str, ...]
+    commit: str | None  #: 40 hex digits of HEAD when it was recorded
+    recorded_at: datetime
+    intent_id: str | None
+    source: Source
+    context: Context
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of history: an intent or a milestone."""
+
+    id: str
+    type: Literal["intent", "milestone"]
+    text: str
+    kind: Kind | None
+    artifacts: tuple[str, ...]
+    commit: str | None
+    at: datetime
+    source: Source
+    context: Context
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What the status line of one root shows."""
+
+    root: str
+    context: str = ""  #: id, "" when there is none yet
+    intent: str = ""
+    intent_at: datetime | None = None
+    milestone: str = ""
+    milestone_at: datetime | None = None
+
+
+class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
+    intents: int
+    milestones: int
+    snapshots: int
+
+
+class SnapshotInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One generation of a Zellij session's panes, without its content."""
+
+    generation: int  #: grows by one per store, over all Zellij sessions
+    zellij_session: str
+    root: str
+    taken_at: datetime
+    reason: str  #: "change", "manual", "before-replace", "before-restore" …
+    tabs: int
+    panes: int
+    pinned: bool
+    digest: str  #: SHA-256 of the normalised layout
+
+
+class SnapshotContent(msgspec.Struct, frozen=True, kw_only=True):
+    info: SnapshotInfo
+    layout: Layout
+
+
+Action = Literal["run", "suspended", "shell", "resume", "keep", "skip"]
+
+
+class PanePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What shall become of one pane, and why."""
+
+    tab: str
+    name: str
+    cwd: str
+    command: tuple[str, ...]  #: argv, empty for a shell
+    action: Action
+    reason: str
+    tab_index: int  #: position of the tab in the snapshot, from 0
+    pane_index: int  #: position among the tab's terminal panes: tiled in order, then floating
+
+
+class RestorePlan(msgspec.Struct, frozen=True, kw_only=True):
+    zellij_session: str  #: the one the snapshot was taken of
+    generation: int
+    panes: tuple[PanePlan, ...]
+
+
+class PaneFailure(msgspec.Struct, frozen=True, kw_only=True):
+    tab: str
+    name: str
+    reason: str
+
+
+class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Planned against actual."""
+
+    id: str  #: names this restore for `--undo`
+    zellij_session: str  #: the one restored into
+    generation: int
+    panes: tuple[PanePlan, ...]
+    restored: int
+    failed: tuple[PaneFailure, ...]
+
+
+class UndoReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an undo closed, and what it left because somebody uses it."""
+
+    restore: str
+    closed: int
+    kept: tuple[str, ...]  #: "tab 2 · pane editor: vim runs in it"

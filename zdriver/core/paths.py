@@ -1,0 +1,111 @@
+"""Where zdriver's files lie (XDG base directories), with the standard library only.
+
+The command's fast path imports this before anything else, so it stays small.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+from zlib import crc32
+
+from zdriver.core.errors import Unavailable
+
+#: `sun_path` is 108 bytes on Linux and 104 on macOS, with the closing NUL.
+SOCKET_PATH_MAX = 103
+
+_LONGEST_SOCKET = "daemon.sock"
+
+
+def _xdg(variable: str, default: str) -> Path:
+    value = os.environ.get(variable, "")
+    # The specification says to ignore relative values.
+    return Path(value) if os.path.isabs(value) else Path.home() / default
+
+
+def config_dir() -> Path:
+    return _xdg("XDG_CONFIG_HOME", ".config") / "zdriver"
+
+
+def config_file() -> Path:
+    """`config.toml`; `$ZDRIVER_CONFIG` names another one."""
+    named = os.environ.get("ZDRIVER_CONFIG")
+    return Path(named) if named else config_dir() / "config.toml"
+
+
+def data_dir() -> Path:
+    """What must not be lost: the store, its backups, the plugin."""
+    return _xdg("XDG_DATA_HOME", ".local/share") / "zdriver"
+
+
+def state_dir() -> Path:
+    """What may be lost without harm: the log, the host's id."""
+    return _xdg("XDG_STATE_HOME", ".local/state") / "zdriver"
+
+
+def database() -> Path:
+    return data_dir() / "zdriver.db"
+
+
+def plugin_wasm() -> Path:
+    """Where `setup zellij` puts the plugin: Zellij grants permissions per path."""
+    return data_dir() / "zdriver.wasm"
+
+
+def log_file() -> Path:
+    return state_dir() / "daemon.log"
+
+
+def runtime_dir() -> Path:
+    """The folder of sockets and locks: one per user and data folder.
+
+    `$XDG_RUNTIME_DIR/zdriver-KEY`, or, where that is missing or too long for a socket,
+    a folder of the user's own in the temporary directory. KEY names the data folder,
+    so that two homes of one user never share a daemon. Not created here.
+    """
+    key = f"{crc32(os.fsencode(data_dir())):08x}"
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(base) and os.path.isdir(base):
+        chosen = Path(base) / f"zdriver-{key}"
+        if len(os.fsencode(chosen / _LONGEST_SOCKET)) <= SOCKET_PATH_MAX:
+            return chosen
+    name = f"zdriver-{os.getuid()}-{key}"
+    chosen = Path(tempfile.gettempdir()) / name
+    if len(os.fsencode(chosen / _LONGEST_SOCKET)) <= SOCKET_PATH_MAX:
+        return chosen
+    return Path("/tmp") / name
+
+
+def daemon_socket() -> Path:
+    return runtime_dir() / "daemon.sock"
+
+
+def fork_socket() -> Path:
+    return runtime_dir() / "fork.sock"
+
+
+def daemon_lock() -> Path:
+    return runtime_dir() / "daemon.lock"
+
+
+def private_dir(path: Path) -> Path:
+    """Make `path` with mode 0700, or check that it is ours alone.
+
+    Raises Unavailable when it is a link, no folder, or somebody else's.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise Unavailable(
+            f"{path} is not a folder of yours",
+            hint=f"remove {path}, or set XDG_RUNTIME_DIR to a folder that only you can write",
+        )
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        path.chmod(0o700)
+    return path

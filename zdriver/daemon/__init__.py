@@ -1,0 +1,1 @@
+"""The daemon: the one place that wires services, store, bridges and sockets together."""

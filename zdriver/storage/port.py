@@ -1,0 +1,83 @@
+"""The port every engine stands behind.
+
+A *unit* is a plain function of a transaction. It may be run again (after a lost
+connection or a serialization failure), so it touches nothing but its transaction.
+Statements are named: `"context.by_root"` is the statement `by_root` in
+`zdriver/storage/statements/context.sql`, with `:name` parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+#: A row: column name → int, str, bytes, float or None.
+Row = dict[str, Any]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that became true in this transaction."""
+
+    type: str  #: "intent.set"
+    aggregate: str  #: "context:<id>"; order is kept per aggregate
+    payload: dict[str, Any]
+
+
+class Reading(Protocol):
+    """A consistent view of the store."""
+
+    def one(self, statement: str, /, **params: Any) -> Row | None: ...
+
+    def all(self, statement: str, /, **params: Any) -> list[Row]: ...
+
+
+class Transaction(Reading, Protocol):
+    def run(self, statement: str, /, **params: Any) -> int:
+        """Execute; the number of rows changed."""
+        ...
+
+    def now(self) -> int:
+        """The store's clock, microseconds since the epoch."""
+        ...
+
+    def emit(self, event: Event) -> None:
+        """Append to the event log (and to every sink's deliveries) with this transaction."""
+        ...
+
+
+class Store(Protocol):
+    def read(self, unit: Callable[[Reading], T]) -> T: ...
+
+    def write(
+        self,
+        unit: Callable[[Transaction], T],
+        *,
+        lock: Sequence[str] = (),
+        request: str = "",
+        digest: str = "",
+        result: type[T] | None = None,
+        timeout: float = 5.0,
+    ) -> T:
+        """Run `unit` durably: when this returns, the change survives a power cut.
+
+        lock     aggregates the unit reads before it writes, e.g. `["context:<id>"]`
+        request  idempotency key: a second call with it (24 h) gives the first one's result,
+                 decoded as `result`, without running the unit
+        digest   of the request's parameters; the same `request` with another one is a Conflict
+        timeout  seconds to wait for the writer
+
+        Raises StorageFull, Conflict, Unavailable, and what the unit raises (rolled back).
+        """
+        ...
+
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` after each commit that wrote events; returns what ends that."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was accepted, then let go of the store."""
+        ...

@@ -1,0 +1,100 @@
+"""`zdriver history`: all intents and milestones, searched."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from zdriver.cli.milestone import MARKS
+from zdriver.cli.options import complete_contexts, examples, json_option
+from zdriver.cli.output import age, answer, bold, dim, home_relative, note, printable, settings, table
+from zdriver.cli.services import services
+from zdriver.cli.since import parse_since
+from zdriver.context.model import Entry
+from zdriver.core.ids import short
+
+
+@click.command(
+    epilog=examples(
+        "zdriver history                         the newest entries",
+        'zdriver history "database" --since 3d',
+        "zdriver history --repo . --since yesterday --markdown > standup.md",
+        "zdriver history --json --limit 200 | jq -r '.data[].text'",
+    )
+)
+@click.argument("query", nargs=-1)
+@click.option("--since", metavar="WHEN", help="2h, 3d, 1w, today, yesterday, or a date: 2026-05-01.")
+@click.option("--repo", metavar="PATH", type=click.Path(), help="Only what lies at or below this folder.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many."
+)
+@click.option("--markdown", is_flag=True, help="As a Markdown list, a heading for each day.")
+@click.option(
+    "--context", metavar="ID", shell_complete=complete_contexts, help="Only this context (id or its end)."
+)
+@json_option
+def history(
+    query: tuple[str, ...],
+    since: str | None,
+    repo: str | None,
+    limit: int,
+    markdown: bool,
+    context: str | None,
+) -> None:
+    """Search all intents and milestones.
+
+    QUERY words are all looked for; without them the newest entries are listed.
+    """
+    begin = parse_since(since, datetime.now().astimezone()) if since else None
+    with services() as driver:
+        found = driver.context.history(
+            " ".join(query),
+            since=begin,
+            context=context or settings().context,
+            repo=str(Path(repo).absolute()) if repo else "",
+            limit=limit,
+        )
+    answer(found, lambda: as_markdown(found) if markdown else as_table(found))
+    if not found:
+        note("nothing found" if query or since or repo or context else "nothing recorded yet")
+
+
+def as_table(entries: list[Entry]) -> str:
+    return table([_row(entry) for entry in entries])
+
+
+def _row(of: Entry) -> tuple[str, ...]:
+    commit = dim(f"  {of.commit[:8]}") if of.commit else ""
+    text = bold(printable(of.text)) if of.type == "intent" else printable(of.text)
+    return _mark(of), text + commit, dim(home_relative(of.context.root)), dim(age(of.at)), dim(short(of.id))
+
+
+def _mark(of: Entry) -> str:
+    return "▶" if of.type == "intent" else MARKS[of.kind or "milestone"]
+
+
+def as_markdown(entries: list[Entry]) -> str:
+    """Newest day first, in local time; intents bold, milestones as they are."""
+    blocks = []
+    for day, of_day in groupby(entries, key=lambda entry: entry.at.astimezone().date()):
+        blocks.append(f"## {day.isoformat()}\n\n" + "\n".join(_item(entry) for entry in of_day))
+    return "\n\n".join(blocks)
+
+
+def _item(of: Entry) -> str:
+    text = _escaped(of.text)
+    shown = f"**{text}**" if of.type == "intent" else text
+    kind = f" _({of.kind})_" if of.kind and of.kind != "milestone" else ""
+    commit = f" `{of.commit[:8]}`" if of.commit else ""
+    artifacts = "".join(f" [{_escaped(a)}]" for a in of.artifacts)
+    root = _escaped(home_relative(of.context.root))
+    return f"- {of.at.astimezone():%H:%M} {shown}{kind}{commit}{artifacts} · {root}"
+
+
+def _escaped(text: str) -> str:
+    """Markdown's own signs as text, on one line."""
+    plain = " ".join(printable(text).split())
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#|" else c for c in plain)

@@ -1,0 +1,175 @@
+"""The `zdriver` command: its table of commands, and the one place where errors end.
+
+`run(argv)` is what the entry point and the fork server call (the latter after
+`cli.preload()`); it prints, never raises, and returns the exit code. Exit codes: 0 done, 1 failed,
+2 usage, 3 not found, 4 conflict, 5 unavailable, 130 interrupted, 141 pipe closed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from zdriver.cli.groups import Entry, LazyGroup
+from zdriver.cli.options import context_option, examples, json_option
+from zdriver.cli.output import show_error, wants_colour
+from zdriver.core.errors import Internal, InvalidInput, ZdriverError
+
+EXIT_INTERRUPTED = 130
+EXIT_PIPE_CLOSED = 141
+COMPLETE_VARIABLE = "_ZDRIVER_COMPLETE"
+
+SECTIONS = (
+    (
+        "Say and look up",
+        (
+            Entry("intent", "intent", "intent", "Set or show what you are working on."),
+            Entry("milestone", "milestone", "milestone", "Record a step reached, or list them."),
+            Entry("history", "history", "history", "Search all intents and milestones."),
+            Entry("forget", "forget", "forget", "Delete entries or contexts for good."),
+        ),
+    ),
+    (
+        "Bring back",
+        (
+            Entry("restore", "restore", "restore", "Bring a snapshot's tabs and panes back."),
+            Entry("snapshot", "snapshot", "snapshot", "List, show, compare and take snapshots."),
+        ),
+    ),
+    (
+        "Set up",
+        (
+            Entry("setup", "setup", "setup", "Put zdriver into Zellij, or take it out."),
+            Entry("config", "config", "config", "Show, find and edit the configuration."),
+            Entry("completions", "completions", "completions", "Print completions for your shell."),
+        ),
+    ),
+    (
+        "Look after",
+        (
+            Entry("doctor", "doctor", "doctor", "Check that everything works, and mend it."),
+            Entry("daemon", "daemon", "daemon", "Start, stop and look at the daemon."),
+            Entry("demo", "demo", "demo", "Watch a killed Zellij come back."),
+            Entry("attach", "attach", "attach", "Connect a Zellij session's plugin.", hidden=True),
+        ),
+    ),
+)
+
+
+def _version() -> str:
+    try:
+        return version("zdriver")
+    except PackageNotFoundError:
+        return "0+checkout"
+
+
+def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(f"zdriver {_version()}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        'zdriver intent "Refactor database layer"',
+        'zdriver milestone "Extracted models" --artifact models.py',
+        "zdriver setup zellij        once, so that panes come back by themselves",
+    ),
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+@context_option
+@json_option
+def cli() -> None:
+    """zdriver remembers what goes on in a terminal (intent, milestones, panes)
+    and brings it back when Zellij is opened again."""
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (without the program's name) and return its exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    json = "--json" in (args[: args.index("--")] if "--" in args else args)
+    for stream in (sys.stdout, sys.stderr):
+        # A locale that cannot show a character must not end a command with a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _invoke(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _silence_stdout()
+        return EXIT_PIPE_CLOSED
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(err=True)
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        return _report(_as_ours(error), json=json)
+
+
+def _invoke(args: list[str]) -> int:
+    instruction = os.environ.get(COMPLETE_VARIABLE)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(cli, {}, "zdriver", COMPLETE_VARIABLE, instruction)
+    try:
+        with cli.make_context("zdriver", args, color=wants_colour()) as ctx:
+            cli.invoke(ctx)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    return 0
+
+
+def _as_ours(error: Exception) -> ZdriverError:
+    """Every exception as one line that says what is wrong and what to do next."""
+    if isinstance(error, ZdriverError):
+        return error
+    if isinstance(error, click.UsageError):
+        where = error.ctx.command_path if error.ctx else "zdriver"
+        return InvalidInput(_one_line(error.format_message()), hint=f"see `{where} --help`")
+    if isinstance(error, click.ClickException):
+        return ZdriverError(_one_line(error.format_message()))
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidInput("something given is not valid UTF-8", hint="rename it, or convert it with iconv")
+    if isinstance(error, OSError):
+        return ZdriverError(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+    if os.environ.get("ZDRIVER_DEBUG"):
+        raise error
+    return Internal(
+        f"a defect of zdriver: {type(error).__name__}: {_one_line(str(error))}",
+        hint="ZDRIVER_DEBUG=1 shows the details; report it with the output of `zdriver doctor --report`",
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _report(error: ZdriverError, *, json: bool) -> int:
+    try:
+        with click.Context(cli, color=wants_colour()):
+            show_error(error, json=json)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        return EXIT_PIPE_CLOSED
+    return error.exit_code
+
+
+def _silence_stdout() -> None:
+    """Nobody reads stdout any more: what is still buffered must not raise at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,115 @@
+"""Options that commands share, and the completion of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from zdriver.cli.output import Settings
+from zdriver.core.errors import ZdriverError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _set_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Settings).json = True
+
+
+def _set_context(ctx: click.Context, _param: click.Parameter, value: str) -> None:
+    if value:
+        ctx.ensure_object(Settings).context = value
+
+
+def json_option(command: F) -> F:
+    return click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        callback=_set_json,
+        help="Print one JSON envelope instead of words.",
+    )(command)
+
+
+def context_option(command: F) -> F:
+    return click.option(
+        "--context",
+        metavar="ID",
+        expose_value=False,
+        callback=_set_context,
+        shell_complete=complete_contexts,
+        help="Mean this context (id or its end) instead of the current folder's.",
+    )(command)
+
+
+def _quietly(find: Callable[[], list[CompletionItem[str]]]) -> list[CompletionItem[str]]:
+    """Completion never prints an error: a shell would show it inside the user's line."""
+    try:
+        return find()
+    except (ZdriverError, OSError):
+        return []
+
+
+def complete_contexts(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    from zdriver.cli.services import services
+    from zdriver.core.ids import short
+
+    def find() -> list[CompletionItem[str]]:
+        with services() as driver:
+            found = driver.context.contexts()
+        return [
+            CompletionItem(short(c.id), help=f"{c.root} {c.zellij_session}".strip())
+            for c in found
+            if short(c.id).startswith(incomplete)
+        ]
+
+    return _quietly(find)
+
+
+def complete_entries(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    from zdriver.cli.services import services
+    from zdriver.core.ids import short
+
+    def find() -> list[CompletionItem[str]]:
+        with services() as driver:
+            found = driver.context.history(limit=50)
+        return [
+            CompletionItem(short(e.id), help=f"{e.type}: {e.text[:50]}")
+            for e in found
+            if short(e.id).startswith(incomplete)
+        ]
+
+    return _quietly(find)
+
+
+def complete_generations(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    from zdriver.cli.services import services
+
+    def find() -> list[CompletionItem[str]]:
+        with services() as driver:
+            found = driver.snapshot.list(limit=50)
+        return [
+            CompletionItem(str(s.generation), help=f"{s.zellij_session}: {s.tabs} tabs, {s.panes} panes")
+            for s in found
+            if str(s.generation).startswith(incomplete)
+        ]
+
+    return _quietly(find)
+
+
+def examples(*lines: str) -> str:
+    """An epilog that shows how a command is used; click keeps its lines as they are."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def joined(words: Sequence[str]) -> str:
+    return " ".join(words)

@@ -1,0 +1,180 @@
+"""What a command prints: one JSON envelope a line, or words for a person.
+
+    {"v":1,"ok":true,"data":…}
+    {"v":1,"ok":false,"error":{"code":"not_found","message":"…","hint":"…"}}
+
+Answers go to stdout, everything else to stderr. Nothing here asks or waits.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from zdriver.core.errors import ZdriverError
+
+#: Seconds after which a command says on a terminal what it is waiting for.
+PROGRESS_AFTER = 1.0
+
+
+class Settings(msgspec.Struct):
+    """What the options that every command has were set to."""
+
+    json: bool = False
+    context: str = ""
+
+
+def settings() -> Settings:
+    return click.get_current_context().ensure_object(Settings)
+
+
+def envelope(data: object) -> str:
+    return msgspec.json.encode({"v": 1, "ok": True, "data": data}).decode()
+
+
+def error_envelope(error: ZdriverError) -> str:
+    fields = {"code": error.code, "message": error.message, "hint": error.hint}
+    return msgspec.json.encode({"v": 1, "ok": False, "error": fields}).decode()
+
+
+def answer(data: object, words: Callable[[], str]) -> None:
+    """Print `data` as JSON if `--json` was given, else what `words` makes (nothing when empty)."""
+    if settings().json:
+        click.echo(envelope(data))
+    elif text := words():
+        click.echo(text)
+
+
+def note(text: str) -> None:
+    """A remark beside the answer: on stderr, and silent with `--json`."""
+    if not settings().json:
+        click.echo(text, err=True)
+
+
+def show_error(error: ZdriverError, *, json: bool) -> None:
+    if json:
+        click.echo(error_envelope(error))
+        return
+    click.echo(f"{red('error:')} {printable(error.message)}", err=True)
+    if error.hint:
+        click.echo(f"{dim('hint:')}  {printable(error.hint)}", err=True)
+
+
+def wants_colour() -> bool | None:
+    """NO_COLOR and FORCE_COLOR when set to something; None lets the terminal decide."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def on_terminal() -> bool:
+    """Whether a person can be asked: stdin and stderr are a terminal and `--json` is off."""
+    return not settings().json and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[None]:
+    """Say `doing` on stderr if the block takes longer than a second and a person is watching."""
+    if settings().json or not sys.stderr.isatty():
+        yield
+        return
+    timer = threading.Timer(PROGRESS_AFTER, lambda: click.echo(dim(f"{doing} …"), err=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+# -- words ---------------------------------------------------------------------------------
+
+
+def dim(text: str) -> str:
+    return click.style(text, dim=True)
+
+
+def bold(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def red(text: str) -> str:
+    return click.style(text, fg="red")
+
+
+def green(text: str) -> str:
+    return click.style(text, fg="green")
+
+
+def yellow(text: str) -> str:
+    return click.style(text, fg="yellow")
+
+
+def printable(text: str) -> str:
+    """Stored text made harmless for a terminal: control characters are shown, not sent."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else _visible(c) for c in text)
+
+
+def _visible(char: str) -> str:
+    if char == "\t":
+        return "    "
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def home_relative(path: str) -> str:
+    """`/home/me/code` as `~/code`."""
+    home = str(Path.home())
+    if path == home:
+        return "~"
+    return printable("~" + path[len(home) :] if home != "/" and path.startswith(home + "/") else path)
+
+
+def age(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago, in at most 11 characters: "just now", "5 min ago", "3 d ago", "2026-05-01"."""
+    seconds = int(((now or datetime.now(UTC)) - moment).total_seconds())
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{seconds // 60} min ago"
+    if seconds < 86_400:
+        return f"{seconds // 3600} h ago"
+    if seconds < 30 * 86_400:
+        return f"{seconds // 86_400} d ago"
+    return moment.astimezone().strftime("%Y-%m-%d")
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Left-aligned columns, two spaces apart; widths count cells and ignore styling."""
+    if not rows:
+        return ""
+    widths = [max(_cells(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _cells(text: str) -> int:
+    from unicodedata import combining, east_asian_width
+
+    plain = click.unstyle(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in plain)
+
+
+def to_builtins(data: object) -> Any:
+    """A Struct as plain dicts and lists, times as ISO 8601."""
+    return msgspec.to_builtins(data)

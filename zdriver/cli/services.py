@@ -1,0 +1,44 @@
+"""How commands reach the services: over the daemon's socket, started if need be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from zdriver.cli.output import progress, settings
+from zdriver.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from zdriver.context.model import Place
+    from zdriver.library import Driver
+
+
+@contextmanager
+def services() -> Iterator[Driver]:
+    from zdriver.library import connect
+
+    with progress("starting the zdriver daemon"):
+        driver = connect()
+    with driver:
+        yield driver
+
+
+def place() -> Place:
+    """Where the command was given, with `--context` in it."""
+    import msgspec
+
+    from zdriver.library import here
+
+    return msgspec.structs.replace(here(), context=settings().context)
+
+
+def given_text(words: tuple[str, ...]) -> str:
+    """TEXT words joined by spaces; a lone `-` reads stdin. Raises InvalidInput."""
+    text = sys.stdin.read().strip() if words == ("-",) else " ".join(words).strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput("the text is not valid UTF-8", hint="convert it with iconv first") from error
+    return text

@@ -1,22 +1,13 @@
-"""Where zdriver's files lie (XDG base directories), with the standard library only.
-
-The command's fast path imports this before anything else, so it stays small.
-"""
+"""Where zdriver's files lie (XDG base directories), with the standard library only."""
 
 from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
-from zlib import crc32
 
 from zdriver.core.errors import Unavailable
-
-#: `sun_path` is 108 bytes on Linux and 104 on macOS, with the closing NUL.
-SOCKET_PATH_MAX = 103
-
-_LONGEST_SOCKET = "daemon.sock"
+from zdriver.core.runtime import runtime_folder
 
 
 def _xdg(variable: str, default: str) -> Path:
@@ -59,23 +50,8 @@ def log_file() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The folder of sockets and locks: one per user and data folder.
-
-    `$XDG_RUNTIME_DIR/zdriver-KEY`, or, where that is missing or too long for a socket,
-    a folder of the user's own in the temporary directory. KEY names the data folder,
-    so that two homes of one user never share a daemon. Not created here.
-    """
-    key = f"{crc32(os.fsencode(data_dir())):08x}"
-    base = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.path.isabs(base) and os.path.isdir(base):
-        chosen = Path(base) / f"zdriver-{key}"
-        if len(os.fsencode(chosen / _LONGEST_SOCKET)) <= SOCKET_PATH_MAX:
-            return chosen
-    name = f"zdriver-{os.getuid()}-{key}"
-    chosen = Path(tempfile.gettempdir()) / name
-    if len(os.fsencode(chosen / _LONGEST_SOCKET)) <= SOCKET_PATH_MAX:
-        return chosen
-    return Path("/tmp") / name
+    """The folder of sockets and locks: one per user and data folder. Not created here."""
+    return Path(runtime_folder())
 
 
 def daemon_socket() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -13,7 +14,7 @@ from zdriver.core.runtime import runtime_folder
 def _xdg(variable: str, default: str) -> Path:
     value = os.environ.get(variable, "")
     # The specification says to ignore relative values.
-    return Path(value) if os.path.isabs(value) else Path.home() / default
+    return Path(value) if value.startswith("/") else Path.home() / default
 
 
 def config_dir() -> Path:
@@ -72,10 +73,8 @@ def private_dir(path: Path) -> Path:
     Raises Unavailable when it is a link, no folder, or somebody else's.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise Unavailable(

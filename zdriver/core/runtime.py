@@ -17,7 +17,7 @@ _LONGEST_SOCKET = "daemon.sock"
 def data_folder() -> str:
     value = os.environ.get("XDG_DATA_HOME", "")
     # The specification says to ignore relative values.
-    base = value if os.path.isabs(value) else os.path.expanduser("~/.local/share")  # noqa: PTH111 no pathlib here
+    base = value if os.path.isabs(value) else os.path.expanduser("~/.local/share")
     return base.rstrip("/") + "/zdriver"
 
 
@@ -42,13 +42,13 @@ def runtime_folder() -> str:
     """
     key = _key(data_folder())
     base = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.path.isabs(base) and os.path.isdir(base):  # noqa: PTH112 no pathlib here
+    if os.path.isabs(base) and os.path.isdir(base):
         chosen = f"{base.rstrip('/')}/zdriver-{key}"
         if _fits(chosen):
             return chosen
     name = f"zdriver-{os.getuid()}-{key}"
     base = os.environ.get("TMPDIR", "")
-    if os.path.isabs(base) and os.path.isdir(base):  # noqa: PTH112 no pathlib here
+    if os.path.isabs(base) and os.path.isdir(base):
         chosen = f"{base.rstrip('/')}/{name}"
         if _fits(chosen):
             return chosen

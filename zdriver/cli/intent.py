@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from zdriver.cli.options import context_option, examples, json_option
@@ -80,7 +82,7 @@ def _edit() -> None:
 def _shown(current: Intent) -> str:
     # The bare text, so that "$(zdriver intent)" is usable; the rest only for a person.
     text = printable(current.text)
-    if click.get_text_stream("stdout").isatty():
+    if sys.stdout.isatty():
         return f"{text}\n{dim(f'set {age(current.set_at)}')}  {_where(current)}"
     return text
 

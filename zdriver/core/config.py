@@ -1,0 +1,292 @@
+"""Configuration: `config.toml`, the environment, and defaults for all that is not said.
+
+Every setting is a dotted name, `restore.mode`. In the file it is `mode` in `[restore]`;
+in the environment it is `ZDRIVER_` and the name in capitals with `_` for `.`:
+`ZDRIVER_RESTORE_MODE=ask`. The environment wins over the file. There, lists are separated
+by commas, switches are true or false, and an empty variable counts as not set.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec import inspect as types
+
+from zdriver.core import paths
+from zdriver.core.errors import InvalidInput, NotFound
+
+PREFIX = "ZDRIVER_"
+
+
+class Commands(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[restore.commands]`: programs by name (`npm`) or full path; they go before the built-in lists."""
+
+    run: tuple[str, ...] = ()  #: started again at once
+    suspend: tuple[str, ...] = ()  #: shown, and started with Enter
+    never: tuple[str, ...] = ()  #: a shell in their place
+
+
+class Restore(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[restore]`: what happens when Zellij is opened again."""
+
+    mode: Literal["auto", "ask", "off"] = "auto"
+    max_age_days: Annotated[int, Meta(ge=0, le=36_500)] = 7  #: older ones are offered, never automatic
+    commands: Commands = Commands()
+
+
+class Capture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[capture]`: what is recorded of panes."""
+
+    enabled: bool = True
+    scrollback_lines: Annotated[int, Meta(ge=0, le=100_000)] = 0  #: per pane; 0: none
+
+
+class Daemon(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[daemon]`"""
+
+    idle_exit: Annotated[int, Meta(ge=0, le=31_536_000)] = 1800  #: seconds; 0: stay
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[storage]`"""
+
+    path: str = ""  #: the database; "" means `paths.database()`; absolute, or with `~`
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    restore: Restore = Restore()
+    capture: Capture = Capture()
+    daemon: Daemon = Daemon()
+    storage: Storage = Storage()
+
+    def database(self) -> Path:
+        return Path(self.storage.path).expanduser() if self.storage.path else paths.database()
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """One effective value and where it comes from."""
+
+    name: str  #: "restore.mode"
+    value: Any
+    origin: str  #: "default", the file's path, or "$ZDRIVER_RESTORE_MODE"
+    allowed: str  #: in words
+
+
+class Loaded(Struct, frozen=True, kw_only=True):
+    config: Config
+    settings: tuple[Setting, ...]
+    warnings: tuple[str, ...]  #: variables that look like settings but are none
+
+
+def load_config() -> Config:
+    """The effective configuration. Raises InvalidInput with one line that says what to mend."""
+    return load().config
+
+
+def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
+    """Read everything; `file` that does not exist is empty, unless $ZDRIVER_CONFIG named it.
+
+    Raises InvalidInput (what is wrong, where, what is allowed) or NotFound.
+    """
+    environ = os.environ if environ is None else environ
+    file = file or paths.config_file()
+    values = _from_file(file, named=bool(environ.get("ZDRIVER_CONFIG")))
+    origins = dict.fromkeys(values, str(file))
+    for name, kind in LEAVES.items():
+        variable = variable_of(name)
+        if text := environ.get(variable, ""):
+            values[name] = _from_text(kind, text, where=f"${variable}")
+            origins[name] = f"${variable}"
+    config = _assembled(values)
+    settings = tuple(
+        Setting(
+            name=name,
+            value=value_of(config, name),
+            origin=origins.get(name, "default"),
+            allowed=allowed(kind),
+        )
+        for name, kind in LEAVES.items()
+    )
+    return Loaded(config=config, settings=settings, warnings=tuple(_strangers(environ)))
+
+
+def parse(text: str, where: str = "config.toml") -> dict[str, Any]:
+    """The settings in a file's text by dotted name, each checked. Raises InvalidInput."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{where} is not TOML: {error}", hint=_MEND) from error
+    return {name: _checked(name, value, text, where) for name, value in _flat(tree)}
+
+
+def variable_of(name: str) -> str:
+    """`restore.mode` → `ZDRIVER_RESTORE_MODE`"""
+    return PREFIX + name.upper().replace(".", "_")
+
+
+def value_of(config: Config, name: str) -> Any:
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def allowed(kind: types.Type) -> str:
+    """What a setting of this type may be, in words."""
+    match kind:
+        case types.LiteralType(values=values):
+            return ", ".join(map(str, values))
+        case types.BoolType():
+            return "true, false"
+        case types.IntType(ge=low, le=high):
+            return f"a whole number from {low} to {high}"
+        case types.VarTupleType():
+            return 'a list of names: ["npm", "cargo"]'
+        case _:
+            return "text in quotes"
+
+
+# -- inside --------------------------------------------------------------------------------
+
+_MEND = "`zdriver config edit` opens it; `zdriver config show` lists what there is"
+
+
+def _leaves(kind: types.Type, above: str = "") -> Iterator[tuple[str, types.Type]]:
+    if isinstance(kind, types.StructType):
+        for field in kind.fields:
+            yield from _leaves(field.type, f"{above}.{field.name}" if above else field.name)
+    else:
+        yield above, kind
+
+
+#: Every setting by its dotted name.
+LEAVES: dict[str, types.Type] = dict(_leaves(types.type_info(Config)))
+_TABLES = {name.rpartition(".")[0] for name in LEAVES} | {name.partition(".")[0] for name in LEAVES}
+
+
+def _from_file(file: Path, *, named: bool) -> dict[str, Any]:
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        if named:
+            raise NotFound(f"{file}, named by $ZDRIVER_CONFIG, is not there", hint="unset it") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{file} cannot be read: {error}", hint="it must be a UTF-8 text file") from error
+    return parse(text, str(file))
+
+
+def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        name = f"{above}.{key}" if above else key
+        if isinstance(value, dict) and name in _TABLES:
+            yield from _flat(value, name)
+        else:
+            yield name, value
+
+
+def _checked(name: str, value: Any, text: str, where: str) -> Any:
+    kind = LEAVES.get(name)
+    line = line_of(text, name)
+    place = f"{where}, line {line}" if line else where
+    if kind is None:
+        what = "must be a [table]" if name in _TABLES else "is no setting"
+        raise InvalidInput(f"{place}: {name} {what}", hint=_near(name))
+    try:
+        return _converted(kind, value)
+    except msgspec.ValidationError as error:
+        shown = msgspec.json.encode(value, enc_hook=str).decode()
+        raise InvalidInput(f"{place}: {name} is {shown}; allowed: {allowed(kind)}", hint=_MEND) from error
+
+
+def _near(name: str) -> str:
+    close = get_close_matches(name, LEAVES, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(LEAVES)}"
+
+
+def _converted(kind: types.Type, value: Any) -> Any:
+    """`value` as the setting's type. Raises msgspec.ValidationError."""
+    match kind:
+        case types.LiteralType(values=values):
+            if value not in values or isinstance(value, bool):
+                raise msgspec.ValidationError("not one of them")
+            return value
+        case types.BoolType():
+            return msgspec.convert(value, bool)
+        case types.IntType(ge=low, le=high):
+            number = msgspec.convert(value, int)
+            if (low is not None and number < low) or (high is not None and number > high):
+                raise msgspec.ValidationError("out of range")
+            return number
+        case types.VarTupleType():
+            return msgspec.convert(value, tuple[str, ...])
+        case _:
+            return msgspec.convert(value, str)
+
+
+def _from_text(kind: types.Type, text: str, *, where: str) -> Any:
+    """A variable's text as the setting's type. Raises InvalidInput."""
+    value: Any = text.strip()
+    if isinstance(kind, types.BoolType):
+        value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
+            value.lower(), value
+        )
+    elif isinstance(kind, types.IntType):
+        value = int(value) if re.fullmatch(r"\d{1,12}", value, re.ASCII) else value
+    elif isinstance(kind, types.VarTupleType):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return _converted(kind, value)
+    except msgspec.ValidationError as error:
+        words = "names separated by commas" if isinstance(kind, types.VarTupleType) else allowed(kind)
+        raise InvalidInput(
+            f"{where} is {text!r}; allowed: {words}", hint="unset it or set it right"
+        ) from error
+
+
+def _assembled(values: Mapping[str, Any]) -> Config:
+    tree: dict[str, Any] = {}
+    for name, value in values.items():
+        *above, leaf = name.split(".")
+        table = tree
+        for part in above:
+            table = table.setdefault(part, {})
+        table[leaf] = value
+    return msgspec.convert(tree, Config)
+
+
+def _strangers(environ: Mapping[str, str]) -> Iterator[str]:
+    known = {variable_of(name) for name in LEAVES}
+    sections = tuple(f"{variable_of(name)}_" for name in {n.partition(".")[0] for n in LEAVES})
+    for variable in sorted(environ):
+        if variable.startswith(sections) and variable not in known:
+            close = get_close_matches(variable, known, n=1)
+            yield f"${variable} is no setting" + (f"; did you mean ${close[0]}?" if close else "")
+
+
+def line_of(text: str, name: str) -> int | None:
+    """The line (from 1) where `name` is set, if that can be seen; tomllib keeps no positions."""
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\s*([\w.\-\"' ]+?)\s*\]", line):
+            table = _plain(header[1])
+            if table == name:
+                return number
+        elif key := re.match(r"\s*([\w.\-\"' ]+?)\s*=", line):
+            full = _plain(f"{table}.{key[1]}" if table else key[1])
+            if full == name or name.startswith(f"{full}."):
+                return number
+    return None
+
+
+def _plain(key: str) -> str:
+    return ".".join(part.strip().strip("\"'") for part in key.split("."))

@@ -1,0 +1,1 @@
+"""What stands behind the Makefile: environments, checks, tests. Standard library only."""

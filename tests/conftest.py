@@ -1,0 +1,33 @@
+"""Rules for the whole suite."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+_NO_SKIPS = "skipped: here every test runs. Install what it needs (make test does), or remove the test."
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skipped test is a failed one: a missing program must not make the suite green."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} {_NO_SKIPS}\n{call.excinfo}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file that skips itself."""
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid} {_NO_SKIPS}"
+    return report

@@ -1,0 +1,285 @@
+"""A client of the daemon's socket, and proxies of its services typed as their Api classes.
+
+A call that was cut off is made again on a new connection (starting the daemon if need be):
+reads may be repeated, and what changes something carries a `request` id, with which the
+daemon gives the first answer again instead of doing it twice.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast, get_type_hints
+
+import msgspec
+
+from zdriver.core import platform
+from zdriver.core.build import build_id
+from zdriver.core.errors import Unavailable
+from zdriver.core.ids import new_id
+from zdriver.rpc.framing import Framing
+from zdriver.rpc.methods import parameters
+from zdriver.rpc.protocol import PROTOCOL, Response, Welcome, as_error, request_line
+
+T = TypeVar("T")
+
+#: Seconds to wait for an answer.
+TIMEOUT = 30.0
+#: Times a call is made before its caller hears of a broken connection.
+ATTEMPTS = 3
+
+_decode_response = msgspec.json.Decoder(Response).decode
+_decode_welcome = msgspec.json.Decoder(Welcome).decode
+
+
+class Connection:
+    """One socket, used by one thread at a time; it connects when it is first needed.
+
+    path     of the socket, asked again for every connect
+    start    makes a daemon listen there; None: a missing daemon is an error
+    timeout  seconds per call
+    """
+
+    def __init__(
+        self,
+        path: Callable[[], Path],
+        *,
+        start: Callable[[], None] | None = None,
+        timeout: float = TIMEOUT,
+        client: str = "python",
+    ) -> None:
+        self.timeout = timeout
+        self._path = path
+        self._start = start
+        self._client = client
+        self._lock = threading.Lock()
+        self._sock: socket.socket | None = None
+        self._framing = Framing()
+        self._lines: list[bytes] = []
+        self._next_id = 0
+        self._owner = os.getpid()
+        self._welcome: Welcome | None = None
+
+    @property
+    def welcome(self) -> Welcome:
+        """What the daemon said of itself. Raises Unavailable."""
+        with self._lock:
+            self._connected()
+            assert self._welcome is not None
+            return self._welcome
+
+    def call(self, method: str, params: dict[str, Any], *, repeat: bool = True) -> msgspec.Raw:
+        """The encoded result. Raises the daemon's error, or Unavailable.
+
+        `repeat`: call again when the connection broke before the answer came.
+        """
+        with self._lock:
+            for left in reversed(range(ATTEMPTS if repeat else 1)):
+                try:
+                    self._connected()
+                    return self._exchange(method, params)
+                except (ConnectionError, EOFError) as error:
+                    self._disconnect()
+                    if not left:
+                        raise Unavailable(
+                            "the daemon closed the connection", hint="try again; `zdriver daemon status`"
+                        ) from error
+                except BaseException as error:
+                    # An answer that comes later must not be taken for another call's.
+                    if not isinstance(error, _Answered):
+                        self._disconnect()
+                        raise
+                    raise error.error from None
+        raise AssertionError("unreachable")
+
+    def next_notification(self, timeout: float | None = None) -> Response | None:
+        """The next notification; None after `timeout` seconds. Raises ConnectionError, EOFError."""
+        with self._lock:
+            sock = self._connected()
+            sock.settimeout(timeout)
+            try:
+                while True:
+                    response = _decode_response(self._read_line(sock))
+                    if response.method:
+                        return response
+            except TimeoutError:
+                return None
+
+    def close(self) -> None:
+        with self._lock:
+            self._disconnect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _connected(self) -> socket.socket:
+        if self._owner != os.getpid():  # a fork shares the socket, and would mix the answers
+            self._owner = os.getpid()
+            self._disconnect()
+        if self._sock is None:
+            self._sock = self._open()
+            try:
+                params = {"protocol": PROTOCOL, "client": self._client, "pid": os.getpid()}
+                self._welcome = _decode_welcome(self._exchange("hello", {**params, "build": build_id()}))
+            except _Answered as refused:
+                self._disconnect()
+                raise refused.error from None
+            except BaseException:
+                self._disconnect()
+                raise
+        return self._sock
+
+    def _open(self) -> socket.socket:
+        try:
+            return self._dial()
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            if self._start is None:
+                raise Unavailable(
+                    "the zdriver daemon is not running", hint="start it with `zdriver daemon start`"
+                ) from error
+        self._start()
+        try:
+            return self._dial()
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise ConnectionAbortedError("the daemon went away") from error
+
+    def _dial(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(self.timeout)
+            try:
+                sock.connect(os.fspath(self._path()))
+            except TimeoutError as error:
+                raise self._no_answer() from error
+            if (uid := platform.peer(sock).uid) != os.getuid():
+                raise Unavailable(
+                    f"the socket {self._path()} belongs to user {uid}",
+                    hint="remove it, or set XDG_RUNTIME_DIR to a folder that only you can write",
+                )
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _exchange(self, method: str, params: dict[str, Any]) -> msgspec.Raw:
+        sock = self._sock
+        assert sock is not None
+        self._next_id = id_ = self._next_id + 1
+        line = request_line(method, params, id_)
+        deadline = time.monotonic() + self.timeout
+        sock.settimeout(self.timeout)
+        try:
+            sock.sendall(line)
+            while True:
+                response = _decode_response(self._read_line(sock))
+                if response.method or (response.id is not None and response.id != id_):
+                    if time.monotonic() > deadline:
+                        raise TimeoutError
+                    continue
+                if response.error is not None:
+                    raise _Answered(as_error(response.error))
+                return response.result
+        except TimeoutError as error:
+            raise self._no_answer() from error
+
+    def _no_answer(self) -> Unavailable:
+        return Unavailable(
+            f"the daemon did not answer within {self.timeout:g} s",
+            hint="look at `zdriver daemon status`; `zdriver daemon stop` ends it",
+        )
+
+    def _read_line(self, sock: socket.socket) -> bytes:
+        while not self._lines:
+            data = sock.recv(1 << 16)
+            if not data:
+                raise EOFError("the daemon closed the connection")
+            self._lines = self._framing.feed(data)
+            self._lines.reverse()
+        return self._lines.pop()
+
+    def _disconnect(self) -> None:
+        sock, self._sock = self._sock, None
+        self._framing, self._lines = Framing(), []
+        if sock is not None:
+            sock.close()
+
+
+class _Answered(Exception):
+    """The daemon answered with an error."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def proxy(connection: Connection, service: str, api: type[T], *, repeat: bool = True) -> T:
+    """An object whose methods are those of `api`, called over `connection`."""
+    return cast(T, _Proxy(connection, service, api, repeat))
+
+
+class _Proxy:
+    """Makes each method when it is first asked for: a command needs one or two of them."""
+
+    def __init__(self, connection: Connection, service: str, api: type, repeat: bool) -> None:
+        self._connection = connection
+        self._service = service
+        self._api = api
+        self._repeat = repeat
+
+    def __repr__(self) -> str:
+        return f"<zdriver {self._service} over a socket>"
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        declared = None if name.startswith("_") else vars(self._api).get(name)
+        if declared is None:
+            raise AttributeError(f"{self._service} has no method {name!r}")
+        method = _bind(self._connection, f"{self._service}.{name}", declared, self._repeat)
+        setattr(self, name, method)
+        return method
+
+
+def _bind(
+    connection: Connection, method: str, declared: Callable[..., Any], repeat: bool
+) -> Callable[..., Any]:
+    code = declared.__code__
+    positional = code.co_varnames[1 : code.co_argcount]
+    known = parameters(declared)
+    required = {name for name, value in known.items() if len(value) == 1}
+    result = get_type_hints(declared)["return"]
+    decode = msgspec.json.Decoder(result).decode
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > len(positional):
+            raise TypeError(f"{method}() takes {len(positional)} positional arguments, {len(args)} given")
+        given = dict(zip(positional, args, strict=False))
+        if twice := given.keys() & kwargs.keys():
+            raise TypeError(f"{method}() got several values for {sorted(twice)}")
+        given |= kwargs
+        if strange := given.keys() - known.keys():
+            raise TypeError(f"{method}() has no parameters {sorted(strange)}")
+        if missing := required - given.keys():
+            raise TypeError(f"{method}() needs {sorted(missing)}")
+        if "request" in known and not given.get("request"):
+            given["request"] = new_id()
+        answer = connection.call(method, given, repeat=repeat)
+        try:
+            return decode(answer)
+        except msgspec.ValidationError as error:
+            raise Unavailable(
+                f"the daemon's answer to {method} is not understood: {error}",
+                hint="the daemon is of another version: `zdriver daemon stop`, then try again",
+            ) from error
+
+    call.__name__ = call.__qualname__ = method
+    call.__doc__ = declared.__doc__
+    return call

@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 FLOOR = (3, 11)
 #: What a Python must have to be used, and what is printed about it.
-_ASK = "import sys, venv, ensurepip, ssl; print(*sys.version_info[:3], sys.version_info.releaselevel, sys.executable)"
+_ASK = (
+    "import sys, venv, ensurepip, ssl; "
+    "print(*sys.version_info[:3], sys.version_info.releaselevel, sys.executable)"
+)
 
 
 class Python(NamedTuple):

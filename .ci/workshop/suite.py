@@ -46,11 +46,10 @@ def pytest(
         "ZDRIVER_TEST_PREFIX": str(app),
         "PATH": _path(app, zellij),
         "PYTHONPATH": "",
-        "PYTHONSAFEPATH": "1",
     }
     there = [folder for folder in folders if any((where / folder).rglob("test_*.py"))]
     python = app / "bin" / "python"
-    common = ("-p", "no:cacheprovider", "--import-mode=importlib", "--timeout=300")
+    common = ("-p", "no:cacheprovider", "--timeout=300")
     return shown(python, "-m", "pytest", *common, *options, *there, cwd=where, env=env, limit=3600)
 
 

@@ -14,7 +14,7 @@ class TimedOut(AssertionError):
 
 
 def until(
-    ask: Callable[[], T],
+    ask: Callable[[], T | None],
     *,
     what: str,
     deadline: float = 10.0,

@@ -1,0 +1,160 @@
+"""Open Zellij as a person does, and look at what is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.terminal import COLUMNS, ROWS, Tmux, Window
+from zdriver.testing import Home, PaneFact, Session, until
+from zdriver.testing.panes import sessions
+
+#: Lines shown of each log when a test fails.
+LOG_LINES = 80
+
+
+class Zellij:
+    """The Zellij sessions of one home. Started ones are `Opened`; all of it ends with the test."""
+
+    def __init__(self, home: Home, tmux: Tmux) -> None:
+        self.home = home
+        self._tmux = tmux
+
+    def start(
+        self,
+        session: str | None = None,
+        *,
+        cwd: Path | None = None,
+        layout: str | Path | None = None,
+        attach: str | None = None,
+        options: tuple[str, ...] = (),
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+    ) -> Opened:
+        """Type `zellij …` in a new window, and wait until its session answers.
+
+        session  `-s NAME`; without, Zellij makes a name up
+        attach   `attach NAME` of one that is alive or that Zellij can resurrect
+        """
+        argv = [self.home.zellij, *options]
+        if layout is not None:
+            argv += ["--layout", str(layout)]
+        if session is not None:
+            argv += ["-s", session]
+        if attach is not None:
+            argv += ["attach", attach]
+        before = set(self.sessions())
+        window = self._tmux.open(argv, cwd=cwd or self.home.path, columns=columns, rows=rows)
+        name = session or attach or self._new_name(before, window)
+        opened = Opened(self.home, name, window)
+        until(opened.server_pid, what=f"the server of {name}", deadline=20, shows=window.screen)
+        window.wait_for(lambda screen: screen.strip(), deadline=20)
+        return opened
+
+    def _new_name(self, before: set[str], window: Window) -> str:
+        def new() -> set[str]:
+            return set(self.sessions()) - before
+
+        return until(new, what="a new Zellij session", deadline=20, shows=window.screen).pop()
+
+    def sessions(self) -> list[str]:
+        """Names with a socket. `zellij list-sessions` would harm a session that starts."""
+        return sessions(self.home)
+
+    def session(self, name: str) -> Session:
+        return Session(self.home, name)
+
+
+class Opened(Session):
+    """A Zellij session with the window it was opened in."""
+
+    def __init__(self, home: Home, name: str, window: Window) -> None:
+        super().__init__(home, name)
+        self.window = window
+
+    def type(self, text: str) -> None:
+        self.window.type(text)
+
+    def line(self, text: str) -> None:
+        self.window.line(text)
+
+    def keys(self, *names: str) -> None:
+        self.window.keys(*names)
+
+    def screen(self) -> str:
+        return self.window.screen()
+
+    def close_window(self) -> None:
+        """What closing a terminal's window does: SIGHUP. Zellij only detaches."""
+        self.window.close()
+
+    def wait_panes(self, count: int, *, deadline: float = 15.0) -> list[PaneFact]:
+        """Wait until there are so many terminal panes, each with its process."""
+
+        def there() -> list[PaneFact]:
+            try:
+                found = self.panes()
+            except subprocess.SubprocessError:  # a session that starts may not answer yet
+                return []
+            return found if len(found) == count and all(pane.pid or pane.held for pane in found) else []
+
+        return until(there, what=f"{count} panes", deadline=deadline, shows=self.screen)
+
+    def wait_running(self, *argv: str, deadline: float = 15.0) -> PaneFact:
+        """Wait until a pane has exactly this in its foreground."""
+
+        def there() -> PaneFact | None:
+            return next((pane for pane in self.panes() if pane.argv == argv), None)
+
+        return until(there, what=f"{argv} in a pane", deadline=deadline, shows=self.screen)
+
+
+class Cli:
+    """The `zdriver` command in a home, as it is installed beside this interpreter."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def __call__(
+        self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None, deadline: float = 30.0
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["zdriver", *words],
+            env={**self.home.env, **(env or {})},
+            executable=_which("zdriver", self.home.env["PATH"]),
+            cwd=cwd or self.home.path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=deadline,
+            check=False,
+        )
+
+    def data(self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Any:
+        """`data` of the command's `--json` envelope; an AssertionError with its output if it failed."""
+        done = self(*words, "--json", cwd=cwd, env=env)
+        assert done.returncode == 0, (
+            f"zdriver {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+        return json.loads(done.stdout)["data"]
+
+
+def _which(program: str, path: str) -> str:
+    for folder in path.split(os.pathsep):
+        found = Path(folder) / program
+        if os.access(found, os.X_OK):
+            return str(found)
+    raise AssertionError(f"{program} is not installed in {path}")
+
+
+def evidence(home: Home, tmux: Tmux) -> list[tuple[str, str]]:
+    """What a person would want to see when a test has failed: (title, text)."""
+    found = [(f"screen of {window.name}", window.screen()) for window in tmux.windows]
+    for file in (home.zellij_log, home.daemon_log):
+        if file.exists():
+            lines = file.read_text(errors="replace").splitlines()
+            found.append((file.name, "\n".join(lines[-LOG_LINES:])))
+    return found

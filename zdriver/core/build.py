@@ -5,8 +5,6 @@ in which somebody edits: path, inode, size and time of every module count, and t
 interpreter. Contents are not read.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -4,8 +4,6 @@ The command's fast path imports this before it knows whether Python's library is
 at all; `paths` gives the same places as `Path`s.
 """
 
-from __future__ import annotations
-
 import os
 
 #: `sun_path` is 108 bytes on Linux and 104 on macOS, with the closing NUL.

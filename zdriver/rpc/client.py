@@ -73,13 +73,10 @@ class Connection:
             assert self._welcome is not None
             return self._welcome
 
-    def call(self, method: str, params: dict[str, Any], *, repeat: bool = True) -> msgspec.Raw:
-        """The encoded result. Raises the daemon's error, or Unavailable.
-
-        `repeat`: call again when the connection broke before the answer came.
-        """
+    def call(self, method: str, params: dict[str, Any]) -> msgspec.Raw:
+        """The encoded result. Raises the daemon's error, or Unavailable."""
         with self._lock:
-            for left in reversed(range(ATTEMPTS if repeat else 1)):
+            for left in reversed(range(ATTEMPTS)):
                 try:
                     self._connected()
                     return self._exchange(method, params)
@@ -222,19 +219,18 @@ class _Answered(Exception):
         self.error = error
 
 
-def proxy(connection: Connection, service: str, api: type[T], *, repeat: bool = True) -> T:
+def proxy(connection: Connection, service: str, api: type[T]) -> T:
     """An object whose methods are those of `api`, called over `connection`."""
-    return cast(T, _Proxy(connection, service, api, repeat))
+    return cast(T, _Proxy(connection, service, api))
 
 
 class _Proxy:
     """Makes each method when it is first asked for: a command needs one or two of them."""
 
-    def __init__(self, connection: Connection, service: str, api: type, repeat: bool) -> None:
+    def __init__(self, connection: Connection, service: str, api: type) -> None:
         self._connection = connection
         self._service = service
         self._api = api
-        self._repeat = repeat
 
     def __repr__(self) -> str:
         return f"<zdriver {self._service} over a socket>"
@@ -243,14 +239,12 @@ class _Proxy:
         declared = None if name.startswith("_") else vars(self._api).get(name)
         if declared is None:
             raise AttributeError(f"{self._service} has no method {name!r}")
-        method = _bind(self._connection, f"{self._service}.{name}", declared, self._repeat)
+        method = _bind(self._connection, f"{self._service}.{name}", declared)
         setattr(self, name, method)
         return method
 
 
-def _bind(
-    connection: Connection, method: str, declared: Callable[..., Any], repeat: bool
-) -> Callable[..., Any]:
+def _bind(connection: Connection, method: str, declared: Callable[..., Any]) -> Callable[..., Any]:
     code = declared.__code__
     positional = code.co_varnames[1 : code.co_argcount]
     known = parameters(declared)
@@ -271,7 +265,7 @@ def _bind(
             raise TypeError(f"{method}() needs {sorted(missing)}")
         if "request" in known and not given.get("request"):
             given["request"] = new_id()
-        answer = connection.call(method, given, repeat=repeat)
+        answer = connection.call(method, given)
         try:
             return decode(answer)
         except msgspec.ValidationError as error:

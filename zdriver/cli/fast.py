@@ -1,0 +1,137 @@
+"""The `zdriver` program's entry point. It imports next to nothing.
+
+Importing click, msgspec and friends takes several times as long as Python's own start, so
+the command is handed to the daemon's fork server (`zdriver.daemon.forkserver` has the
+protocol), which runs it on this terminal, in this folder, with this environment. With no
+daemon, another build, or `ZDRIVER_NO_FORK=1` the same command runs right here.
+"""
+
+import os
+import sys
+
+from zdriver.core.runtime import runtime_folder
+
+#: Seconds in which the fork server has to accept; after that the command runs here.
+HANDSHAKE = 2.0
+
+#: Commands that speak about the daemon, need the terminal for long, or start an editor on it.
+IN_PLACE = {"daemon", "demo", "--edit", "edit"}
+
+EXIT_INTERRUPTED = 130
+EXIT_UNAVAILABLE = 5
+
+
+def main() -> None:
+    """Run the command line and end the process."""
+    try:
+        ending = _elsewhere(sys.argv)
+    except KeyboardInterrupt:
+        os._exit(EXIT_INTERRUPTED)
+    if ending is None:
+        from zdriver.cli.main import run
+
+        sys.exit(run(sys.argv[1:]))
+    code, number = ending
+    if number:  # die as the command did: a shell tells exit codes from signals
+        import _signal  # type: ignore[import-not-found]  # `signal` without its enums
+
+        _signal.signal(number, _signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(code)
+
+
+def _elsewhere(argv: list[str]) -> tuple[int, int] | None:
+    """(exit code, signal) of the command run by the fork server; None: it has to run here."""
+    if os.environ.get("ZDRIVER_NO_FORK") or IN_PLACE.intersection(argv) or not _ordinary():
+        return None
+    folder = runtime_folder()
+    try:
+        found = os.lstat(folder)
+        if found.st_uid != os.getuid() or found.st_mode & 0o077:
+            return None  # somebody else could have put the socket there
+        import _socket
+
+        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        sock.settimeout(HANDSHAKE)
+        sock.connect(folder + "/fork.sock")
+        _send_request(sock, argv)
+        if sock.recv(3) != b"ok\n":
+            return None
+        sock.settimeout(None)
+    except OSError:
+        return None
+    return _follow(sock)
+
+
+def _ordinary() -> bool:
+    """Whether a process that is not of this terminal's session can stand in for us."""
+    environ = os.environ
+    locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or "C"
+    if locale not in ("C", "POSIX") and "utf" not in locale.lower():
+        return False  # the fork server's children write UTF-8
+    if environ.get("PYTHONIOENCODING") or environ.get("PYTHONUTF8"):
+        return False
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()  # in the background, reading must stop us
+    except OSError:
+        return True  # no terminal
+
+
+def _send_request(sock: "_socket.socket", argv: list[str]) -> None:
+    import _socket
+
+    from zdriver.core.build import build_id
+
+    umask = os.umask(0o077)
+    os.umask(umask)
+    environment = [key + b"=" + value for key, value in os.environb.items()]
+    head = [build_id(), f"{umask:o}", str(len(argv)), *argv]
+    payload = b"\0".join([*map(os.fsencode, head), *environment])
+    folder = os.open(".", getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
+    fds = b"".join(fd.to_bytes(4, sys.byteorder) for fd in (0, 1, 2, folder))
+    message = b"zd1 %08x\n" % len(payload) + payload
+    sent = sock.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)])
+    os.close(folder)
+    if sent < len(message):
+        sock.sendall(message[sent:])
+
+
+def _follow(sock: "_socket.socket") -> tuple[int, int]:
+    """Say go, relay signals, and wait for the end."""
+    import _signal
+
+    def relay(number: int, _frame: object) -> None:
+        try:
+            sock.send(bytes((number,)))
+        except OSError:
+            return
+        if number == _signal.SIGTSTP:
+            os.kill(os.getpid(), _signal.SIGSTOP)
+
+    for name in ("SIGINT", "SIGTERM", "SIGTSTP", "SIGCONT", "SIGWINCH", "SIGHUP", "SIGQUIT"):
+        number = getattr(_signal, name)
+        if _signal.getsignal(number) != _signal.SIG_IGN:  # as `nohup` and `&` in scripts leave it
+            _signal.signal(number, relay)
+    said = b""
+    try:
+        sock.sendall(b"g")
+        while not said.endswith(b"\n"):
+            data = sock.recv(16)
+            if not data:
+                break
+            said += data
+    except OSError:
+        pass
+    kind, number = said[:1], said[1:].partition(b"\n")[0]
+    if kind == b"x":
+        return int(number), 0
+    if kind == b"s":
+        return 128 + int(number), int(number)
+    os.write(2, b"error: the command was ended together with zdriver's fork server\n")
+    os.write(2, b"hint:  look whether it was done, else give it again\n")
+    return EXIT_UNAVAILABLE, 0
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket

@@ -1,0 +1,99 @@
+"""A forked child becomes the command: the caller's descriptors, folder, environment and signals.
+
+Everything that Python took from its surroundings when it started is taken again from the caller's.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import io
+import os
+import signal
+import sys
+import time
+from typing import TextIO
+
+
+def become(fields: list[bytes], fds: list[int]) -> int:
+    """Run the command line that a caller sent; its exit code.
+
+    fields  build, umask in octal, number of arguments, arguments, environment as KEY=VALUE
+    fds     for 0, 1, 2 and the working directory
+    """
+    os.setpgid(0, 0)  # so that signals reach the command and its children, and SIGTSTP stops it
+    _take_descriptors(fds)
+    count = int(fields[2])
+    os.umask(int(fields[1], 8))
+    _take_environment(fields[3 + count :])
+    _default_signals()
+    gc.enable()
+    sys.argv = [os.fsdecode(argument) for argument in fields[3 : 3 + count]]
+    sys.stdin, sys.stdout, sys.stderr = _streams()
+    return _run()
+
+
+def _take_descriptors(fds: list[int]) -> None:
+    *standard, folder = fds
+    for number, fd in enumerate(standard):
+        os.dup2(fd, number, inheritable=True)
+    os.fchdir(folder)
+    for fd in fds:
+        os.close(fd)
+
+
+def _take_environment(pairs: list[bytes]) -> None:
+    os.environ.clear()
+    for pair in pairs:
+        key, equals, value = pair.partition(b"=")
+        if key and equals:
+            os.environb[key] = value
+    time.tzset()
+
+
+def _default_signals() -> None:
+    """As Python has them at its start."""
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGWINCH):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _streams() -> tuple[TextIO, TextIO, TextIO]:
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "C"
+    errors = "surrogateescape" if locale in ("C", "POSIX") else "strict"
+    return (
+        _stream(0, "<stdin>", errors),
+        _stream(1, "<stdout>", errors),
+        _stream(2, "<stderr>", "backslashreplace"),
+    )
+
+
+def _stream(fd: int, name: str, errors: str) -> TextIO:
+    """Like Python's own: UTF-8 (callers of another encoding run in place), by lines on a terminal."""
+    mode = "rb" if fd == 0 else "wb"
+    raw = io.FileIO(fd, mode, closefd=False)
+    raw.name = name
+    buffer = io.BufferedReader(raw) if fd == 0 else io.BufferedWriter(raw)
+    by_lines = fd == 2 or (fd == 1 and os.isatty(1))
+    return io.TextIOWrapper(buffer, encoding="utf-8", errors=errors, line_buffering=by_lines)
+
+
+def _run() -> int:
+    from zdriver.cli.main import run
+
+    try:
+        code = run(sys.argv[1:])
+    except SystemExit as ending:
+        code = ending.code if isinstance(ending.code, int) else 1 if ending.code else 0
+    except KeyboardInterrupt:
+        code = 130
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = code or 141
+    return code & 0xFF

@@ -1,0 +1,341 @@
+"""The fork server: everyday commands start fast because Python and click are there already.
+
+A single-threaded process that has the command line imported. A caller (`zdriver.cli.fast`)
+sends its arguments, environment, umask, descriptors 0 to 2 and working directory; a child is
+forked that becomes the command. What is said, in this order:
+
+    caller → server   b"zd1 %08x\\n" and that many bytes: build, umask, number of arguments,
+                      arguments and environment, with NUL between them; beside the first
+                      byte the descriptors 0, 1, 2 and the working directory (SCM_RIGHTS)
+    server → caller   b"ok\\n", or b"no\\n": not this build, or too busy; run it in place
+    caller → server   b"g": go; without it nothing runs, so that a caller which gave up
+                      waiting can run the command itself and it is never done twice
+    caller → server   one byte per signal to relay
+    server → caller   b"x%d\\n" the exit code, or b"s%d\\n" the signal that ended the child
+
+A caller that goes away takes its command along: SIGHUP, then SIGKILL.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import itertools
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from typing import NoReturn
+
+from zdriver.core import platform
+from zdriver.core.build import build_id
+from zdriver.daemon.options import Options, command
+from zdriver.daemon.sockets import Listener
+
+log = logging.getLogger(__name__)
+
+HEADER = 13  #: bytes: b"zd1 0000002a\n"
+REQUEST_MAX = 8 << 20  #: bytes; Linux allows 2 MiB of arguments and environment by default
+DESCRIPTORS = 4
+CALLERS_MAX = 64  #: commands at once; more run in place
+REQUEST_TIMEOUT = 5.0  #: seconds from the connection to "go"
+HANGUP_TIMEOUT = 2.0  #: seconds between SIGHUP and SIGKILL
+RELAYED = {signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGHUP}
+RELAYED |= {signal.SIGQUIT}
+
+
+class ForkServer:
+    """The daemon's end: the process, and the socket whose end tells it to finish."""
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self.pid = pid
+        self._control = control
+        self._ended = False
+
+    @property
+    def alive(self) -> bool:
+        if not self._ended:
+            with contextlib.suppress(ChildProcessError):
+                self._ended = os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        return not self._ended
+
+    def drain(self) -> None:
+        """Let it finish its commands and end; it does so by itself."""
+        self._control.close()
+
+
+def start(listener: Listener) -> ForkServer:
+    """Fork the server off this process, which must have no thread yet."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        _serve_and_exit(listener.sock, theirs)
+    theirs.close()
+    return ForkServer(pid, ours)
+
+
+def spawn(listener: Listener) -> ForkServer:
+    """The same from a process with threads: by executing the program anew."""
+    ours, theirs = socket.socketpair()
+    fds = (listener.sock.fileno(), theirs.fileno())
+    child = subprocess.Popen(command(Options(fork_server=fds)), pass_fds=fds, stdin=subprocess.DEVNULL)
+    child.returncode = 0  # `ForkServer.alive` reaps it
+    theirs.close()
+    return ForkServer(child.pid, ours)
+
+
+def resume(listener: int, control: int) -> None:
+    """Be the server, in a process that `spawn` started."""
+    _serve_and_exit(socket.socket(fileno=listener), socket.socket(fileno=control))
+
+
+def _serve_and_exit(listener: socket.socket, control: socket.socket) -> NoReturn:
+    code = 1
+    try:
+        _close_all_but({0, 1, 2, listener.fileno(), control.fileno()})
+        _preload()
+        _Server(listener, control).serve()
+        code = 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    """The daemon's lock and listening socket must not live on in this process."""
+    borders = [-1, *sorted(kept), os.sysconf("SC_OPEN_MAX")]
+    for low, high in itertools.pairwise(borders):
+        if low + 1 < high:  # an empty range that ends at 0 would mean all of them
+            os.closerange(low + 1, high)
+
+
+def _preload() -> None:
+    """Import what commands need, then keep the collector from touching (and so copying) it."""
+    from zdriver.cli.main import cli
+
+    try:
+        cli.preload()
+    except Exception:  # a command that cannot be imported fails when it is given, alone
+        log.exception("importing the commands")
+    root = logging.getLogger()
+    root.handlers.clear()  # the daemon's: a command logs like one that runs in place
+    root.setLevel(logging.WARNING)
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+
+
+class Caller:
+    """One connection: first a request is read, then offered, then its child runs."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.request = bytearray()
+        self.fds: list[int] = []
+        self.offered = False
+        self.pid = 0
+        self.deadline: float | None = time.monotonic() + REQUEST_TIMEOUT
+
+    def read_request(self) -> bool:
+        """Take what has come; whether the request is whole. Raises OSError, ValueError, EOFError."""
+        room = socket.CMSG_SPACE(DESCRIPTORS * array.array("i").itemsize)
+        data, ancillary, flags, _ = self.sock.recvmsg(1 << 18, room)
+        for level, kind, content in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds = array.array("i")
+                fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+                self.fds += fds
+        if not data:
+            raise EOFError
+        if flags & socket.MSG_CTRUNC:
+            raise ValueError("too many descriptors")
+        self.request += data
+        if len(self.request) < HEADER:
+            return False
+        if not self.request.startswith(b"zd1 "):
+            raise ValueError("not a request")
+        size = int(self.request[4 : HEADER - 1], 16)
+        if size > REQUEST_MAX or len(self.request) > HEADER + size:
+            raise ValueError("too long a request")
+        return len(self.request) == HEADER + size
+
+    def fields(self) -> list[bytes]:
+        return bytes(self.request[HEADER:]).split(b"\0")
+
+    def say(self, text: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self.sock.send(text)
+
+    def forget_request(self) -> None:
+        for fd in self.fds:
+            os.close(fd)
+        self.fds = []
+        self.request = bytearray()
+
+
+class _Server:
+    def __init__(self, listener: socket.socket, control: socket.socket) -> None:
+        self._listener = listener
+        self._control = control
+        self._build = build_id()
+        self._callers: dict[int, Caller] = {}
+        self._draining = False
+        self._wake, self._waker = socket.socketpair()
+        for end in (self._wake, self._waker):
+            end.setblocking(False)
+        self._poll = select.poll()
+
+    def serve(self) -> None:
+        """Until the control socket ends and the last command is done."""
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for sock in (self._listener, self._control, self._wake):
+            self._poll.register(sock, select.POLLIN)
+        while not self._draining or self._callers:
+            for fd, _ in self._poll.poll(self._patience()):
+                self._handle(fd)
+            self._hurry()
+
+    def _handle(self, fd: int) -> None:
+        if fd == self._wake.fileno():
+            with contextlib.suppress(BlockingIOError):
+                self._wake.recv(256)
+            self._reap()
+        elif fd == self._control.fileno():
+            self._poll.unregister(self._control)
+            self._poll.unregister(self._listener)
+            self._listener.close()
+            self._draining = True
+        elif fd in self._callers:
+            self._listen_to(self._callers[fd])
+        elif not self._draining:
+            self._accept()
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return
+        sock.setblocking(False)
+        caller = Caller(sock)
+        try:
+            if platform.peer(sock).uid != os.getuid() or len(self._callers) >= CALLERS_MAX:
+                raise ValueError("refused")
+        except (OSError, ValueError):
+            caller.say(b"no\n")
+            sock.close()
+            return
+        self._callers[sock.fileno()] = caller
+        self._poll.register(sock, select.POLLIN)
+
+    def _listen_to(self, caller: Caller) -> None:
+        try:
+            if caller.pid:
+                self._relay(caller)
+            elif caller.offered:
+                if caller.sock.recv(1) != b"g":
+                    raise EOFError
+                self._run(caller)
+            elif caller.read_request():
+                if len(caller.fds) != DESCRIPTORS or caller.fields()[0] != self._build.encode():
+                    raise ValueError("not for us")
+                caller.offered = True
+                caller.say(b"ok\n")
+        except BlockingIOError:
+            return
+        except (OSError, ValueError, EOFError):
+            caller.say(b"no\n")
+            self._drop(caller)
+
+    def _run(self, caller: Caller) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become(caller)
+        with contextlib.suppress(OSError):  # the child does the same; whoever comes first
+            os.setpgid(pid, pid)
+        caller.pid = pid
+        caller.deadline = None
+        caller.forget_request()
+
+    def _become(self, caller: Caller) -> NoReturn:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for sock in (self._listener, self._control, self._wake, self._waker):
+                sock.close()
+            for other in self._callers.values():
+                if other is not caller:
+                    other.sock.close()
+                    other.forget_request()
+            from zdriver.daemon.forkchild import become
+
+            code = become(caller.fields(), caller.fds)
+            caller.say(b"x%d\n" % code)
+        finally:
+            os._exit(code)
+
+    def _relay(self, caller: Caller) -> None:
+        asked = caller.sock.recv(64)
+        if not asked:  # the caller is gone
+            self._poll.unregister(caller.sock)
+            _signal(caller.pid, signal.SIGHUP)
+            _signal(caller.pid, signal.SIGCONT)
+            caller.deadline = time.monotonic() + HANGUP_TIMEOUT
+        for number in asked:
+            if number in RELAYED:
+                _signal(caller.pid, number)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            for caller in list(self._callers.values()):
+                if caller.pid == pid:
+                    code = os.waitstatus_to_exitcode(status)
+                    caller.say(b"x%d\n" % code if code >= 0 else b"s%d\n" % -code)
+                    self._drop(caller)
+
+    def _drop(self, caller: Caller) -> None:
+        with contextlib.suppress(KeyError):
+            self._poll.unregister(caller.sock)
+        self._callers.pop(caller.sock.fileno(), None)
+        caller.forget_request()
+        caller.sock.close()
+
+    def _patience(self) -> float | None:
+        """Milliseconds until somebody's time is up."""
+        deadlines = [caller.deadline for caller in self._callers.values() if caller.deadline is not None]
+        return max(0.0, min(deadlines) - time.monotonic()) * 1000 + 1 if deadlines else None
+
+    def _hurry(self) -> None:
+        now = time.monotonic()
+        for caller in list(self._callers.values()):
+            if caller.deadline is None or caller.deadline > now:
+                continue
+            if caller.pid:
+                _signal(caller.pid, signal.SIGKILL)
+                caller.deadline = None
+            else:
+                self._drop(caller)
+
+
+def _signal(group: int, number: int) -> None:
+    """To the command and what it started, as a terminal would."""
+    try:
+        os.killpg(group, number)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.kill(group, number)

@@ -1,0 +1,279 @@
+"""The daemon: its life from the lock to the last answer.
+
+The order matters. The fork server is forked before there is any thread and before the
+store is open. Listening sockets exist before the store is open, so early clients wait
+instead of failing. At the end the sockets go first, then what was accepted is finished,
+then the components stop, then the store is closed, then the lock is let go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from zdriver.core import paths
+from zdriver.core.build import build_id
+from zdriver.core.config import Config, load_config
+from zdriver.core.errors import Conflict, ZdriverError
+from zdriver.daemon import forkserver, logfile
+from zdriver.daemon.api import DaemonApi, DaemonStatus
+from zdriver.daemon.lock import FileLock
+from zdriver.daemon.options import Inherited, Options, command
+from zdriver.daemon.sockets import Listener, answers
+from zdriver.daemon.starting import Ready
+from zdriver.daemon.status import memory_kib, version
+from zdriver.daemon.wiring import Assembly, assemble
+from zdriver.rpc.methods import MethodTable
+from zdriver.rpc.protocol import PROTOCOL, Welcome
+from zdriver.rpc.server import Connection, Server
+
+log = logging.getLogger(__name__)
+
+#: Seconds a new daemon waits for the one before it to finish.
+TAKE_OVER = 15.0
+#: Seconds between two looks at the sockets and the log file.
+LOOK_EVERY = 2.0
+#: Seconds that accepted requests get at the end.
+DRAIN = 10.0
+
+Ending = Literal["", "stop", "execute", "idle", "lost"]
+
+
+def run(options: Options | None = None, assembling: Callable[[], Assembly] = assemble) -> int:
+    """Be the daemon until it is told to end; the exit code."""
+    options = options or Options()
+    os.umask(0o077)
+    os.chdir("/")
+    ready = Ready(options.ready_fd)
+    if options.detach:
+        _leave_session()
+    try:
+        config = load_config()
+        level = config.daemon.log_level
+        logs = logfile.to_file(paths.log_file(), level) if options.log else None
+        if logs is None:
+            logfile.to_stderr(level)
+        Daemon(options, config, logs, assembling).live(ready)
+    except ZdriverError as error:
+        log.error("%s; %s", error.message, error.hint)
+        ready.failed(error)
+        return error.exit_code
+    except OSError as error:
+        log.exception("the daemon ends")
+        ready.failed(ZdriverError(f"the daemon cannot start: {error}"))
+        return 1
+    return 0
+
+
+def _leave_session() -> None:
+    """The starter began a session; its child leads none, so it can never get a terminal."""
+    if os.fork():
+        os._exit(0)
+
+
+class Daemon(DaemonApi):
+    def __init__(
+        self,
+        options: Options,
+        config: Config,
+        logs: logfile.LogFile | None,
+        assembling: Callable[[], Assembly],
+    ) -> None:
+        self._options = options
+        self._config = config
+        self._logs = logs
+        self._assembling = assembling
+        self._started_at = datetime.now(UTC)
+        self._build = build_id()
+        self._ending: Ending = ""
+        self._wake, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
+        self._wake.setblocking(False)
+
+    # -- what clients ask ---------------------------------------------------------------
+
+    def status(self) -> DaemonStatus:
+        pids = [os.getpid(), *([self._forks.pid] if self._forks.alive else [])]
+        return DaemonStatus(
+            pid=os.getpid(),
+            version=version(),
+            build=self._build,
+            started_at=self._started_at,
+            socket=str(self._listener.path),
+            log=str(self._logs.path) if self._logs else "",
+            database=str(self._config.database()),
+            clients=self._server.connections,
+            plugins=self._assembly.plugins(),
+            fork_server=self._forks.alive,
+            idle_exit=self._config.daemon.idle_exit,
+            memory_kib=sum(map(memory_kib, pids)),
+            notices=self._assembly.notices(),
+        )
+
+    def stop(self) -> None:
+        self._end("stop")
+
+    def reload(self, *, force: bool = False) -> bool:
+        now = build_id()
+        if not now:  # uninstalled: whoever comes next starts what is installed then
+            self._end("stop")
+        elif force or now != self._build:
+            self._end("execute")
+        return bool(self._ending)
+
+    def hello(
+        self,
+        connection: Connection,
+        protocol: int = PROTOCOL,
+        client: str = "",
+        pid: int = 0,
+        build: str = "",
+    ) -> Welcome:
+        """Whom a client speaks to. A client of another build may be a sign that ours was upgraded."""
+        if protocol != PROTOCOL:
+            raise Conflict(
+                f"this daemon speaks protocol {PROTOCOL}, the client {protocol}",
+                hint="use the same version of zdriver on both sides",
+            )
+        connection.client = client or "unknown"
+        if build and build != self._build:
+            self.reload()
+        return Welcome(
+            protocol=PROTOCOL,
+            version=version(),
+            build=self._build,
+            pid=os.getpid(),
+            data_dir=str(paths.data_dir()),
+        )
+
+    # -- its life -----------------------------------------------------------------------
+
+    def live(self, ready: Ready) -> None:
+        folder = paths.private_dir(paths.runtime_dir())
+        inherited = self._options.inherited
+        if inherited is not None:
+            self._lock = FileLock.inherited(folder / "daemon.lock", inherited.lock)
+        elif not self._take_lock(FileLock(folder / "daemon.lock")):
+            ready.serving()  # somebody else is
+            return
+        self._bind(inherited)
+        self._forks = forkserver.start(self._fork_listener)
+        try:
+            self._serve(ready)
+        finally:
+            if self._ending != "execute":
+                self._listener.close()
+                self._fork_listener.close()
+            self._forks.drain()
+        if self._ending == "execute":
+            self._execute_again()
+        self._lock.release()
+
+    def _take_lock(self, lock: FileLock) -> bool:
+        self._lock = lock
+        deadline = time.monotonic() + TAKE_OVER
+        while not lock.take(0.2):
+            if answers(paths.daemon_socket()):
+                return False
+            if time.monotonic() > deadline:
+                raise Conflict(
+                    "another daemon holds the lock and does not answer",
+                    hint=f"end it: fuser -k {lock.path}",
+                )
+        return True
+
+    def _bind(self, inherited: Inherited | None) -> None:
+        if inherited is None:
+            self._listener = Listener.bind(paths.daemon_socket())
+            self._fork_listener = Listener.bind(paths.fork_socket())
+        else:
+            self._listener = Listener.inherited(paths.daemon_socket(), inherited.daemon)
+            self._fork_listener = Listener.inherited(paths.fork_socket(), inherited.fork)
+
+    def _serve(self, ready: Ready) -> None:
+        self._assembly = self._assembling()
+        table = MethodTable()
+        table.add("daemon", DaemonApi, self)
+        table.add_function("hello", self.hello, wants_connection=True)
+        self._assembly.register(table)
+        self._server = Server(self._listener.sock, table)
+        try:
+            self._assembly.start()
+            self._server.start()
+            self._on_signals()
+            gc.collect()
+            gc.freeze()
+            log.info("serving %s, pid %d, build %s", self._listener.path, os.getpid(), self._build)
+            ready.serving()
+            self._wait()
+            log.info("ending: %s", self._ending)
+            if self._ending != "execute":  # new clients find no socket and start the next daemon
+                self._listener.withdraw()
+                self._fork_listener.withdraw()
+            self._server.stop(DRAIN)
+        finally:
+            self._assembly.stop()
+
+    def _on_signals(self) -> None:
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._end("stop"))
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _end(self, how: Ending) -> None:
+        self._ending = self._ending or how
+        with contextlib.suppress(BlockingIOError):
+            self._waker.send(b"\0")
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        while not self._ending:
+            if poll.poll(LOOK_EVERY * 1000):
+                with contextlib.suppress(BlockingIOError):
+                    self._wake.recv(256)
+            else:
+                self._look()
+
+    def _look(self) -> None:
+        """What nobody tells us: sockets that were removed, a full log, a dead fork server, idleness."""
+        if self._logs is not None:
+            with contextlib.suppress(OSError):
+                self._logs.turn_over()
+        if not self._lock.in_place():
+            self._end("lost")  # the whole folder was removed: whoever comes starts another daemon
+            return
+        if not self._listener.in_place():
+            log.warning("%s was removed; listening there again", self._listener.path)
+            old, self._listener = self._listener, Listener.bind(self._listener.path)
+            self._server.replace_listener(self._listener.sock)
+            old.close()
+        if not self._fork_listener.in_place() or not self._forks.alive:
+            log.warning("the fork server or its socket is gone; starting it again")
+            self._forks.drain()
+            self._fork_listener.close()
+            self._fork_listener = Listener.bind(self._fork_listener.path)
+            self._forks = forkserver.spawn(self._fork_listener)
+        limit = self._config.daemon.idle_exit
+        if limit and not self._assembly.plugins() and self._server.idle_seconds() > limit:
+            self._end("idle")
+
+    def _execute_again(self) -> None:
+        sockets = self._listener.sock, self._fork_listener.sock
+        fds = Inherited(lock=self._lock.fileno(), daemon=sockets[0].fileno(), fork=sockets[1].fileno())
+        for fd in (fds.lock, fds.daemon, fds.fork):
+            os.set_inheritable(fd, True)
+        signal.set_wakeup_fd(-1)
+        argv = command(Options(log=self._options.log, inherited=fds))
+        sys.stdout.flush()
+        os.execv(argv[0], argv)

@@ -1,0 +1,137 @@
+"""Starting the daemon on first use. A lock decides who starts it; a probe tells whether it is there."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from pathlib import Path
+
+import msgspec
+
+from zdriver.core import paths
+from zdriver.core.errors import Unavailable, ZdriverError, from_code
+from zdriver.daemon.lock import FileLock
+from zdriver.daemon.options import Options, command
+from zdriver.daemon.sockets import answers
+from zdriver.rpc.protocol import ErrorData
+
+#: Seconds a daemon may take until it serves.
+START_TIMEOUT = 20.0
+
+#: Of the terminal that happens to start the daemon; wrong for everybody after it.
+_NOT_INHERITED = ("ZELLIJ", "ZELLIJ_SESSION_NAME", "ZELLIJ_PANE_ID", "TMUX", "TMUX_PANE", "OLDPWD", "PWD")
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What the starting daemon says on its ready pipe: one JSON line."""
+
+    message: str = ""  #: "" when it serves
+    data: ErrorData = ErrorData()
+
+
+def ensure() -> None:
+    """Make a daemon listen on the socket. Raises Unavailable, and why it could not start."""
+    folder = paths.private_dir(paths.runtime_dir())
+    deadline = time.monotonic() + START_TIMEOUT
+    lock = FileLock(folder / "start.lock")
+    if not lock.take(START_TIMEOUT):
+        raise Unavailable("somebody else has been starting the daemon for too long", hint=_look())
+    with lock:
+        if not answers(paths.daemon_socket()):
+            spawn(max(1.0, deadline - time.monotonic()))
+
+
+def spawn(timeout: float = START_TIMEOUT) -> None:
+    """Start one in a session of its own, and wait until it serves."""
+    import subprocess
+
+    log = _open_log(paths.log_file())
+    reading, writing = os.pipe()
+    try:
+        starter = subprocess.Popen(
+            command(Options(detach=True, log=True, ready_fd=writing)),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env={key: value for key, value in os.environ.items() if key not in _NOT_INHERITED},
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+        os.close(writing)
+        writing = -1
+        said = _read(reading, timeout)
+        starter.wait()
+    finally:
+        for fd in (log, reading, writing):
+            if fd >= 0:
+                os.close(fd)
+    _judge(said)
+
+
+def _open_log(path: Path) -> int:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unavailable(
+            f"cannot write {path}: {error.strerror}",
+            hint=f"give yourself the right to write in {path.parent}, or set XDG_STATE_HOME",
+        ) from error
+
+
+def _read(fd: int, timeout: float) -> bytes | None:
+    """One line; what came of it when the writer is gone; None after `timeout` seconds."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    deadline = time.monotonic() + timeout
+    said = b""
+    while not said.endswith(b"\n"):
+        left = deadline - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
+            return None
+        data = os.read(fd, 4096)
+        if not data:
+            break
+        said += data
+    return said
+
+
+def _judge(said: bytes | None) -> None:
+    if said is None:
+        raise Unavailable("the daemon takes too long to start", hint=_look())
+    try:
+        outcome = msgspec.json.decode(said, type=Outcome)
+    except msgspec.DecodeError:
+        raise Unavailable("the daemon ended before it served", hint=_look()) from None
+    if outcome.message:
+        raise from_code(outcome.data.code, outcome.message, outcome.data.hint)
+
+
+def _look() -> str:
+    return f"{paths.log_file()} says why"
+
+
+class Ready:
+    """The starting daemon's end of the pipe. Each method may be called again and then does nothing."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def serving(self) -> None:
+        self._say(Outcome())
+
+    def failed(self, error: ZdriverError) -> None:
+        self._say(Outcome(error.message, ErrorData(error.code, error.hint, error.exit_code)))
+
+    def _say(self, outcome: Outcome) -> None:
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        try:
+            os.write(fd, msgspec.json.encode(outcome) + b"\n")
+        except OSError:
+            pass  # who started us did not wait
+        finally:
+            os.close(fd)

@@ -1,0 +1,27 @@
+"""What the daemon knows of itself."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+
+@cache
+def version() -> str:
+    try:
+        return metadata.version("zdriver")
+    except metadata.PackageNotFoundError:
+        return "0+checkout"
+
+
+def memory_kib(pid: int) -> int:
+    """Proportional set size: shared pages are divided by those who share them. 0 where unknown."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    for line in text.splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0

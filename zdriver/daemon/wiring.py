@@ -1,0 +1,71 @@
+"""The one place where services are put together: for the daemon and for `zdriver.open()`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from zdriver.rpc.methods import MethodTable
+
+log = logging.getLogger(__name__)
+
+
+class Component(Protocol):
+    """Something with a thread or children of its own."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@dataclass
+class Assembly:
+    """What one process serves."""
+
+    #: service name → (Api class, implementation)
+    services: dict[str, tuple[type, object]] = field(default_factory=dict)
+    #: started in this order, stopped in the opposite one
+    components: list[Component] = field(default_factory=list)
+    #: Zellij sessions whose plugin is connected
+    plugins: Callable[[], int] = lambda: 0
+    #: methods of their own
+    extend: list[Callable[[MethodTable], None]] = field(default_factory=list)
+    #: what the user should hear about
+    notices: Callable[[], tuple[str, ...]] = tuple
+    close: Callable[[], None] = lambda: None
+
+    def register(self, table: MethodTable) -> None:
+        for name, (api, implementation) in self.services.items():
+            table.add(name, api, implementation)
+        for extend in self.extend:
+            extend(table)
+
+    def start(self) -> None:
+        """Raises what a component raises, after those before it were stopped."""
+        started: list[Component] = []
+        try:
+            for component in self.components:
+                component.start()
+                started.append(component)
+        except BaseException:
+            _stop(started)
+            raise
+
+    def stop(self) -> None:
+        _stop(self.components)
+        self.close()
+
+
+def _stop(components: list[Component]) -> None:
+    for component in reversed(components):
+        try:
+            component.stop()
+        except Exception:
+            log.exception("stopping %s", type(component).__name__)
+
+
+def assemble() -> Assembly:
+    """Open the store and make every service. Raises StoreInUse and other ZdriverErrors."""
+    return Assembly()

@@ -1,0 +1,142 @@
+"""What scripts use: `zdriver.connect()`, `zdriver.open()`, `zdriver.here()`.
+
+    import zdriver
+
+    with zdriver.connect() as driver:
+        driver.context.set_intent("Refactor database layer", place=zdriver.here())
+
+Both give the same typed services; `connect` asks the daemon (and starts it if need be),
+`open` takes the store into this process, for a machine or a test without a daemon.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
+from zdriver.context.model import Place
+from zdriver.core import paths
+from zdriver.core.errors import Unavailable
+from zdriver.daemon.api import DaemonApi
+from zdriver.rpc.client import TIMEOUT, Connection, proxy
+
+T = TypeVar("T")
+
+
+class Driver:
+    """The services. Close it, or use it as a context manager."""
+
+    context: ContextApi
+    snapshot: SnapshotApi
+    restore: RestoreApi
+    daemon: DaemonApi
+
+    def __init__(self, service: Callable[[str, type[Any]], Any], close: Callable[[], None]) -> None:
+        self._close = close
+        self.context = service("context", ContextApi)
+        self.snapshot = service("snapshot", SnapshotApi)
+        self.restore = service("restore", RestoreApi)
+        self.daemon = service("daemon", DaemonApi)
+
+    def call(self, method: str, result: type[T], **params: Any) -> T:
+        """A method by its name, for those that have no Api class. Raises what the method raises."""
+        return self._call(method, result, params)
+
+    def _call(self, method: str, result: type[T], params: dict[str, Any]) -> T:
+        raise Unavailable(f"{method} needs the daemon", hint="use zdriver.connect()")
+
+    def close(self) -> None:
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Connected(Driver):
+    """Over the daemon's socket. One call at a time; threads may share it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        super().__init__(self._proxy, connection.close)
+
+    def _proxy(self, service: str, api: type[Any]) -> Any:
+        return proxy(self.connection, service, api)
+
+    def _call(self, method: str, result: type[T], params: dict[str, Any]) -> T:
+        import msgspec
+
+        return msgspec.json.decode(self.connection.call(method, params), type=result)
+
+
+def connect(*, start: bool = True, timeout: float = TIMEOUT, client: str = "python") -> Driver:
+    """The daemon's services. Nothing is sent, and no daemon started, before the first call.
+
+    start    start the daemon when it is not running; else calls raise Unavailable
+    timeout  seconds per call
+    """
+    from zdriver.daemon.starting import ensure
+
+    return Connected(
+        Connection(paths.daemon_socket, start=ensure if start else None, timeout=timeout, client=client)
+    )
+
+
+def open() -> Driver:
+    """The same services in this process, which owns the store until `close`.
+
+    Raises StoreInUse while a daemon (or another process) has it: use `connect` then.
+    """
+    from zdriver.daemon.wiring import assemble
+
+    assembly = assemble()
+    try:
+        assembly.start()
+    except BaseException:
+        assembly.close()
+        raise
+
+    def service(name: str, _api: type[Any]) -> Any:
+        return assembly.services[name][1] if name in assembly.services else _Missing(name)
+
+    return Driver(service, assembly.stop)
+
+
+class _Missing:
+    """A service that only the daemon has."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, method: str) -> Any:
+        raise Unavailable(f"{self._name}.{method} needs the daemon", hint="use zdriver.connect()")
+
+
+def here() -> Place:
+    """Where this process is: its folder and, inside Zellij, the Zellij session."""
+    return Place(cwd=_cwd(), zellij_session=os.environ.get("ZELLIJ_SESSION_NAME", ""))
+
+
+def _cwd() -> str:
+    """As the shell shows it (`$PWD`, symbolic links kept) when that is this folder."""
+    try:
+        real = Path.cwd()
+    except OSError as error:
+        raise Unavailable(
+            "the current folder was deleted", hint="cd somewhere else, or name a context with --context"
+        ) from error
+    shown = os.environ.get("PWD", "")
+    try:
+        if shown.startswith("/") and Path(shown).samefile(real):
+            return shown
+    except OSError:
+        pass
+    return str(real)

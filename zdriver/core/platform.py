@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -185,6 +186,28 @@ def group_ps(group: int) -> list[int]:
     return sorted(int(row[0]) for row in rows if len(row) == 2 and row[1] == str(group))
 
 
+def children(pid: int) -> list[int]:
+    """Pids of the processes that `pid` started and that still are, the lowest first."""
+    return _children_proc(pid) if LINUX else children_ps(pid)
+
+
+def _children_proc(pid: int) -> list[int]:
+    found = (_process_proc(each) for each in pids())
+    return sorted(one.pid for one in found if one is not None and one.parent == pid)
+
+
+def children_ps(pid: int) -> list[int]:
+    rows = (line.split() for line in _output("ps", "-A", "-o", "pid=,ppid=,state=").splitlines())
+    return sorted(int(row[0]) for row in rows if len(row) == 3 and row[1] == str(pid) and row[2][0] != "Z")
+
+
+def pids() -> list[int]:
+    """Every process of this machine that can be seen."""
+    if LINUX:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [int(word) for word in _output("ps", "-A", "-o", "pid=").split() if word.isdigit()]
+
+
 def _output(*command: str) -> str:
     """What a tool prints; "" when it is missing, fails or takes too long."""
     try:
@@ -208,6 +231,26 @@ def boot_id() -> str:
         with contextlib.suppress(OSError):
             return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return _output("sysctl", "-n", "kern.bootsessionuuid").strip()
+
+
+def started_us(pid: int) -> int:
+    """When `pid` was started, in microseconds since the epoch, to about 10 ms; 0 when it is gone."""
+    found = process(pid)
+    if found is None:
+        return 0
+    if not LINUX:
+        return started_us_ps(found.started)
+    # Ticks since the machine was started. `btime` in /proc/stat has whole seconds only.
+    boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return (boot + int(found.started) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")) // 1000
+
+
+def started_us_ps(started: str) -> int:
+    """From `lstart` of `ps`: "Sat Nov 21 08:53:24 2026", local time, whole seconds."""
+    try:
+        return int(time.mktime(time.strptime(started, "%a %b %d %H:%M:%S %Y"))) * 1_000_000
+    except ValueError:
+        return 0
 
 
 # -- watching a process ----------------------------------------------------------------------

@@ -1,0 +1,252 @@
+"""A Zellij session was opened: find out what was there before, decide, do it, and say so.
+
+The decision itself is `choosing.choose`, a pure function; this gathers its facts and
+carries it out.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from zdriver.context import choosing
+from zdriver.context.api import ContextApi, SnapshotApi
+from zdriver.context.banner import banner_lines, offer_lines
+from zdriver.context.ledger import Candidate, Ledger, SeenServer, is_running
+from zdriver.context.model import Place, RestoreReport, SnapshotContent
+from zdriver.context.restoring import RestoreService
+from zdriver.context.terminal import Clients, Terminal, Terminals
+from zdriver.core.clock import Clock, to_datetime
+from zdriver.core.errors import Conflict, NotFound, ZdriverError
+
+log = logging.getLogger(__name__)
+
+ASK_TIMEOUT = 1.0  #: seconds another session gets to say who is attached
+SWITCH_TIMEOUT = 3.0  #: seconds a client gets to go over
+BANNER_SECONDS = 20
+OFFER_SECONDS = 0  #: stays until a key
+
+
+class Openings:
+    def __init__(
+        self,
+        ledger: Ledger,
+        snapshots: SnapshotApi,
+        contexts: ContextApi,
+        restores: RestoreService,
+        terminals: Terminals,
+        *,
+        policy: Callable[[], choosing.Policy],
+        ended_by_itself: Callable[[SeenServer], bool],
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._snapshots = snapshots
+        self._contexts = contexts
+        self._restores = restores
+        self._terminals = terminals
+        self._policy = policy
+        self._ended_by_itself = ended_by_itself
+        self._clock = clock
+
+    def opened(self, terminal: Terminal) -> choosing.Decision:
+        """Decide about a session at its first state, and do it. Within `terminal.exclusive()`."""
+        self._note_ends()
+        opening = _opening(terminal)
+        decision = choosing.choose(
+            opening,
+            self._live(terminal),
+            self._closed(terminal),
+            self._policy(),
+            to_datetime(self._clock()),
+        )
+        log.info(
+            "%s opened in %s: %s (%s)", opening.zellij_session, opening.root, decision.kind, decision.reason
+        )
+        self._ledger.decided(terminal.key)
+        try:
+            self._carry_out(terminal, decision)
+        except Conflict as error:  # something was typed meanwhile
+            log.info("%s: %s", opening.zellij_session, error)
+            self._offer(terminal, decision)
+        return decision
+
+    def chosen(self, terminal: Terminal, generation: int) -> RestoreReport:
+        """The user took an offer, or picked a generation from the list."""
+        with terminal.exclusive():
+            terminal.layout()
+            content = self._snapshots.show(generation)
+            how = choosing.how_to_apply(_opening(terminal))
+            if how == "new_tabs" and self._is_own_last(terminal, content):
+                how = "replace"
+            return self._restore(terminal, content, how)
+
+    def _is_own_last(self, terminal: Terminal, content: SnapshotContent) -> bool:
+        """Whether Zellij has just brought the same session back: its panes stand for ours."""
+        return (
+            terminal.resurrected_us() is not None
+            and content.info.zellij_session == terminal.zellij_session
+            and not self._ledger.restores(terminal.key)
+        )
+
+    # ---- facts --------------------------------------------------------------------------
+
+    def _note_ends(self) -> None:
+        """Servers that ended while no daemon watched."""
+        for server in self._ledger.open_servers():
+            if not is_running(server):
+                self._ledger.ended(server.key, crashed=not self._ended_by_itself(server))
+
+    def _live(self, terminal: Terminal) -> list[choosing.Live]:
+        found = []
+        for server in self._ledger.open_servers():
+            if server.key == terminal.key:
+                continue
+            found.append(
+                choosing.Live(
+                    zellij_session=server.name,
+                    root=server.root,
+                    clients=self._clients(server, terminal),
+                    seen_at=to_datetime(server.opened_at),
+                )
+            )
+        return found
+
+    def _clients(self, server: SeenServer, opened: Terminal) -> int:
+        """Terminals attached to another session; one that cannot be asked counts as in use."""
+        other = self._terminals.find(server.name)
+        if other is None or other.key != server.key or server.root != opened.root:
+            return 1
+        try:
+            return other.request("clients", {}, Clients, timeout=ASK_TIMEOUT).count
+        except ZdriverError as error:
+            log.warning("%s: %s", server.name, error)
+            return 1
+
+    def _closed(self, terminal: Terminal) -> list[choosing.Closed]:
+        last = self._ledger.last_servers(beside=terminal.key)
+        dismissed = self._ledger.dismissed()
+        carried_on = self._ledger.carried_on()
+        found = []
+        for candidate in self._ledger.candidates(root=terminal.root, name=terminal.zellij_session):
+            try:
+                found.append(self._closed_one(candidate, last, dismissed, carried_on))
+            except NotFound:
+                continue
+        return found
+
+    def _closed_one(
+        self,
+        candidate: Candidate,
+        last: dict[str, SeenServer],
+        dismissed: set[int],
+        carried_on: dict[str, int],
+    ) -> choosing.Closed:
+        name = candidate.zellij_session
+        info = self._snapshots.show(candidate.generation).info
+        server = last.get(name)
+        ended = server.ended_at if server is not None else None
+        return choosing.Closed(
+            zellij_session=name,
+            root=info.root,
+            generation=info.generation,
+            taken_at=info.taken_at,
+            panes=info.panes,
+            opened_at=to_datetime(server.opened_at) if server is not None else None,
+            closed_at=to_datetime(ended) if ended is not None else None,
+            crashed=server.crashed if server is not None else False,
+            dismissed=info.generation in dismissed,
+            restored=info.generation <= carried_on.get(name, 0),
+        )
+
+    # ---- doing it -----------------------------------------------------------------------
+
+    def _carry_out(self, terminal: Terminal, decision: choosing.Decision) -> None:
+        if decision.kind == "switch":
+            self._switch(terminal, decision.zellij_session)
+        elif decision.kind == "restore":
+            content = self._snapshots.show(decision.generation)
+            self._restore(terminal, content, decision.how)
+        elif decision.kind == "offer":
+            self._offer(terminal, decision)
+
+    def _restore(self, terminal: Terminal, content: SnapshotContent, how: choosing.How) -> RestoreReport:
+        if how == "replace":
+            report = self._restores.replace(terminal, content)
+        else:
+            report = self._restores.restore(
+                terminal, content, "override" if how == "override" else "new_tabs"
+            )
+        place = Place(cwd=terminal.root, zellij_session=terminal.zellij_session)
+        lines = banner_lines(
+            self._contexts.intent(place=place),
+            self._contexts.milestones(place=place, limit=3),
+            report,
+            to_datetime(self._clock()),
+        )
+        terminal.notify("banner", {"lines": lines, "keys": "undo", "seconds": BANNER_SECONDS})
+        return report
+
+    def _offer(self, terminal: Terminal, decision: choosing.Decision) -> None:
+        if not decision.generation:
+            lines = [f'Zellij session "{decision.zellij_session}" of this folder still runs']
+            lines.append(f"attach to it: zellij attach {decision.zellij_session}")
+            terminal.notify("banner", {"lines": lines, "keys": "", "seconds": BANNER_SECONDS})
+            return
+        content = self._snapshots.show(decision.generation)
+        place = Place(cwd=content.info.root, zellij_session=content.info.zellij_session)
+        lines = offer_lines(
+            self._contexts.intent(place=place),
+            self._contexts.milestones(place=place, limit=3),
+            content.info.panes,
+            content.info.taken_at,
+            to_datetime(self._clock()),
+        )
+        terminal.notify(
+            "banner",
+            {
+                "lines": lines,
+                "keys": "restore",
+                "seconds": OFFER_SECONDS,
+                "generation": decision.generation,
+            },
+        )
+
+    def _switch(self, terminal: Terminal, target: str) -> None:
+        """Take the client over to the session that still runs, and end the blank one."""
+        terminal.notify("switch", {"zellij_session": target})
+        deadline = time.monotonic() + SWITCH_TIMEOUT
+
+        def gone() -> bool:
+            return terminal.request("clients", {}, Clients, timeout=ASK_TIMEOUT).count == 0
+
+        if not terminal.settle(gone, timeout=max(0.0, deadline - time.monotonic())):
+            log.warning("%s: its client did not go over to %s", terminal.zellij_session, target)
+            return
+        state = terminal.capture.state
+        if state is None or state.typed:
+            return  # somebody has begun to use it
+        terminal.end()
+
+
+def _opening(terminal: Terminal) -> choosing.Opening:
+    state = terminal.capture.state
+    assert state is not None
+    shown = [pane for pane in state.panes if not pane.is_plugin]
+    processes = terminal.capture.processes
+    idle = all(
+        pane.id in processes and not processes[pane.id].argv and pane.command is None for pane in shown
+    )
+    resurrected = terminal.resurrected_us()
+    return choosing.Opening(
+        zellij_session=terminal.zellij_session,
+        root=terminal.root,
+        clients=state.clients,
+        tabs=len(state.tabs),
+        panes=len(shown),
+        idle=idle,
+        typed=state.typed,
+        own_layout=terminal.own_layout(),
+        resurrected_at=to_datetime(resurrected) if resurrected is not None else None,
+    )

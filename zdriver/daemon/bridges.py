@@ -1,0 +1,331 @@
+"""All live bridges: who is attached, who leads, and what is done for each Zellij session."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+from zdriver import __version__
+from zdriver.context.api import ContextApi, SnapshotApi
+from zdriver.context.capture import State
+from zdriver.context.capturing import Capture, ParseDump, is_idle_shell
+from zdriver.context.layout import Layout
+from zdriver.context.ledger import Ledger, server_key
+from zdriver.context.model import Entry, Kind, Place, SnapshotInfo
+from zdriver.context.opening import Openings
+from zdriver.context.restoring import RestoreService, Snapshots
+from zdriver.core import platform
+from zdriver.core.errors import InvalidInput, Unavailable, ZdriverError
+from zdriver.core.ids import new_id
+from zdriver.daemon.live import LiveSession
+from zdriver.rpc.framing import Framing
+from zdriver.storage.port import Store
+from zdriver.zellij import sessions
+from zdriver.zellij.bridge import Message, decode
+from zdriver.zellij.spawn import find_server
+
+log = logging.getLogger(__name__)
+
+PROTOCOL = 1
+SESSIONS_MAX = 200
+WORKERS = 4  #: requests of plugins served at a time
+LIST_MAX = 200  #: rows of a list that go down a pipe at once
+
+
+class Attached(msgspec.Struct, frozen=True, kw_only=True):
+    bridge: str  #: id of the bridge that is up now
+    client: int  #: of the plugin instance that leads
+    leads: bool  #: whether that is the one that asked
+
+
+class BridgeApi(Protocol):
+    """Service name: `bridge`."""
+
+    def attach(self, *, zellij_session: str, zellij_pid: int, client: int, cwd: str = "") -> Attached:
+        """Open the pipes to a Zellij session, on behalf of its plugin (docs/bridge.md)."""
+        ...
+
+    def sessions(self) -> tuple[str, ...]:
+        """Zellij sessions whose plugin is connected."""
+        ...
+
+
+class _Text(msgspec.Struct, frozen=True, kw_only=True):
+    text: str
+    pane: int | None = None
+    kind: Kind = "milestone"
+
+
+class _Query(msgspec.Struct, frozen=True, kw_only=True):
+    query: str = ""
+    limit: int = 50
+
+
+class _Choice(msgspec.Struct, frozen=True, kw_only=True):
+    choice: Literal["restore", "dismiss", "undo"]
+    generation: int = 0
+
+
+class TabStatus(msgspec.Struct, frozen=True, kw_only=True):
+    position: int
+    intent: str
+    intent_at: datetime | None
+    milestone: str
+    milestone_at: datetime | None
+
+
+class StatusLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of the bridge's `status`."""
+
+    tabs: tuple[TabStatus, ...]
+    warning: str = ""
+
+
+class Bridges:
+    """A component of the daemon. Implements `BridgeApi`, `terminal.Terminals`, `live.Work`."""
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        contexts: ContextApi,
+        snapshots: Snapshots,
+        *,
+        parse_dump: ParseDump,
+        capture_enabled: bool,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._contexts = contexts
+        self._snapshots = snapshots
+        self._parse_dump = parse_dump
+        self._capture_enabled = capture_enabled
+        self._lock = threading.Lock()
+        self._sessions: dict[str, LiveSession] = {}
+        self._ids: dict[str, str] = {}
+        self._executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="plugin")
+        self._unsubscribe = store.subscribe(self._committed)
+        self._stopping = False
+        self.reattach = False  #: whether plugins shall come back when this daemon stops
+
+    def connect(self, openings: Openings, restores: RestoreService, root_of: RootOf) -> None:
+        """The services that in their turn need the live sessions."""
+        self._openings = openings
+        self._restores = restores
+        self._root_of = root_of
+
+    # ---- component ----------------------------------------------------------------------
+
+    def start(self) -> None:
+        platform.prepare_die_with_parent()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopping = True
+            live = list(self._sessions.values())
+        self._unsubscribe()
+        for session in live:
+            session.stop("the daemon ends", reattach=self.reattach)
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def count(self) -> int:
+        return len(self._sessions)
+
+    # ---- BridgeApi ----------------------------------------------------------------------
+
+    def attach(self, *, zellij_session: str, zellij_pid: int, client: int, cwd: str = "") -> Attached:
+        if not zellij_session or len(zellij_session) > 255 or "/" in zellij_session:
+            raise InvalidInput("that is no name of a Zellij session")
+        key = server_key(zellij_pid)
+        if not key:
+            raise Unavailable(f"no process {zellij_pid}", hint="open Zellij again")
+        with self._lock:
+            if self._stopping:
+                raise Unavailable("the daemon ends", hint="try again in a second")
+            there = self._sessions.get(key)
+            if there is not None and there.alive and there.client != client:
+                return Attached(bridge=self._ids[key], client=there.client, leads=False)
+            if there is None and len(self._sessions) >= SESSIONS_MAX:
+                raise Unavailable(f"{SESSIONS_MAX} Zellij sessions are connected already")
+            session, id_ = self._new_session(key, zellij_session, zellij_pid, client)
+            self._sessions[key] = session
+            self._ids[key] = id_
+        if there is not None:  # the same instance asks anew: it has lost the old pipes
+            there.stop("attached anew", reattach=False)
+        session.start()
+        return Attached(bridge=id_, client=client, leads=True)
+
+    def sessions(self) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(session.zellij_session for session in self._sessions.values() if session.alive)
+
+    def _new_session(self, key: str, name: str, pid: int, client: int) -> tuple[LiveSession, str]:
+        id_ = new_id()
+        hello = {"protocol": PROTOCOL, "bridge": id_, "client_id": client, "daemon": __version__}
+        session = LiveSession(
+            find_server(name, pid),
+            key=key,
+            client=client,
+            hello=hello,
+            frames=Framing().feed,
+            capture=Capture(self._parse_dump),
+            work=self,
+            executor=self._executor,
+        )
+        return session, id_
+
+    # ---- terminal.Terminals -------------------------------------------------------------
+
+    def find(self, zellij_session: str) -> LiveSession | None:
+        with self._lock:
+            for session in self._sessions.values():
+                if session.zellij_session == zellij_session and session.alive and session.root:
+                    return session
+        return None
+
+    # ---- live.Work ----------------------------------------------------------------------
+
+    def opening(self, session: LiveSession) -> None:
+        ready = session.ready
+        assert ready is not None
+        cwd = _focused_cwd(session) or ready.initial_cwd
+        seen = self._ledger.opened(
+            session.key, name=session.zellij_session, pid=session.server.pid, root=self._root_of(cwd)
+        )
+        session.root = seen.root
+        if not seen.decided:
+            self._openings.opened(session)
+
+    def record(self, session: LiveSession, layout: Layout) -> None:
+        if not self._capture_enabled or self._is_blank(session):
+            return
+        self._snapshots.record(session.zellij_session, session.root, layout, "change")
+
+    def _is_blank(self, session: LiveSession) -> bool:
+        """Opened, and nothing done in it yet: not worth a generation, it would hide a good one."""
+        state = session.capture.state
+        if state is None or state.typed or len(state.tabs) != 1:
+            return False
+        shown = [pane for pane in state.panes if not pane.is_plugin]
+        if len(shown) != 1 or shown[0].command is not None:
+            return False
+        argv = platform.argv(state.pids.get(shown[0].id, 0))
+        return is_idle_shell(argv) and not self._ledger.restores(session.key)
+
+    def status(self, session: LiveSession) -> StatusLine:
+        state = session.capture.state
+        tabs = []
+        for tab in state.tabs if state is not None else ():
+            cwd = _tab_cwd(session, tab.position) or session.root
+            place = Place(cwd=cwd, zellij_session=session.zellij_session)
+            status = self._contexts.status(place=place)
+            tabs.append(
+                TabStatus(
+                    position=tab.position,
+                    intent=status.intent,
+                    intent_at=status.intent_at,
+                    milestone=status.milestone,
+                    milestone_at=status.milestone_at,
+                )
+            )
+        return StatusLine(tabs=tuple(tabs))
+
+    def serve(self, session: LiveSession, message: Message) -> object:
+        """One request of a plugin. Raises what the service raises."""
+        if message.method == "plugin.ping":
+            return {}
+        if message.method == "plugin.set_intent":
+            given = decode(message.params, _Text)
+            return self._contexts.set_intent(given.text, place=_place(session, given.pane))
+        if message.method == "plugin.record_milestone":
+            given = decode(message.params, _Text)
+            return self._contexts.record_milestone(
+                given.text, place=_place(session, given.pane), kind=given.kind
+            )
+        if message.method == "plugin.history":
+            return self._history(decode(message.params, _Query))
+        if message.method == "plugin.snapshots":
+            return self._candidates(session)
+        if message.method == "plugin.choose":
+            return self._choose(session, decode(message.params, _Choice))
+        raise InvalidInput(f"this daemon does not know {message.method}", hint="update zdriver")
+
+    def _history(self, asked: _Query) -> list[Entry]:
+        return self._contexts.history(asked.query, limit=max(1, min(asked.limit, LIST_MAX)))
+
+    def _candidates(self, session: LiveSession) -> tuple[SnapshotInfo, ...]:
+        api: SnapshotApi = self._snapshots
+        return api.list(root=session.root, limit=50)
+
+    def _choose(self, session: LiveSession, asked: _Choice) -> object:
+        place = Place(cwd=session.root, zellij_session=session.zellij_session)
+        if asked.choice == "undo":
+            return self._restores.undo(place=place)
+        if asked.choice == "dismiss":
+            if asked.generation:
+                self._ledger.dismiss(asked.generation)
+            else:
+                self._restores.dismiss(place=place)
+            return None
+        return self._openings.chosen(session, asked.generation)
+
+    def ended(self, session: LiveSession, reason: str) -> None:
+        log.info("%s: the bridge ended: %s", session.zellij_session, reason)
+        with self._lock:
+            if self._sessions.get(session.key) is session:
+                del self._sessions[session.key]
+                self._ids.pop(session.key, None)
+        if server_key(session.server.pid) == session.key or not session.root:
+            return
+        crashed = not sessions.ended_by_itself(session.server.env, session.zellij_session)
+        try:
+            self._ledger.ended(session.key, crashed=crashed)
+        except ZdriverError as error:
+            log.warning("%s: its end is not noted: %s", session.zellij_session, error)
+
+    def _committed(self) -> None:
+        with self._lock:
+            live = list(self._sessions.values())
+        for session in live:
+            session.status_due()
+
+
+class RootOf(Protocol):
+    def __call__(self, cwd: str) -> str: ...
+
+
+def _focused_cwd(session: LiveSession) -> str:
+    state: State | None = session.capture.state
+    active = next((tab.position for tab in state.tabs if tab.active), 0) if state is not None else 0
+    return _tab_cwd(session, active)
+
+
+def _tab_cwd(session: LiveSession, position: int) -> str:
+    """Working folder of the terminal that has the focus in a tab, else of its first one."""
+    state = session.capture.state
+    if state is None:
+        return ""
+    tab = next((each for each in state.tabs if each.position == position), None)
+    floating = tab is not None and tab.floating_visible
+    shown = [pane for pane in state.panes if pane.tab == position and not pane.is_plugin]
+    shown.sort(key=lambda pane: (not (pane.focused and pane.is_floating == floating), pane.is_floating))
+    for pane in shown:
+        if cwd := _pane_cwd(session, pane.id):
+            return cwd
+    return ""
+
+
+def _pane_cwd(session: LiveSession, terminal: int) -> str:
+    found = session.capture.processes.get(terminal)
+    state = session.capture.state
+    return (found.cwd if found is not None else "") or (state.cwds.get(terminal, "") if state else "")
+
+
+def _place(session: LiveSession, pane: int | None) -> Place:
+    cwd = _pane_cwd(session, pane) if pane is not None else ""
+    return Place(cwd=cwd or _focused_cwd(session) or session.root, zellij_session=session.zellij_session)

@@ -1,0 +1,296 @@
+"""One Zellij session that is bridged: its newest state, its snapshots, its status line.
+
+Two threads: the bridge's, which only files what comes in, and a worker, which looks at
+/proc, records, decides at the opening, and pushes what the status line shows. Requests
+of the plugin run on the executor that all sessions share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from zdriver.context.capture import State
+from zdriver.context.capturing import Capture
+from zdriver.context.layout import Layout, terminals
+from zdriver.core import platform
+from zdriver.core.errors import Internal, Unavailable, ZdriverError
+from zdriver.zellij import bridge, sessions, spawn
+from zdriver.zellij.spawn import Server
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+TICK = 1.0  #: seconds between looks at what Zellij does not report
+CAPTURE_TIMEOUT = 5.0  #: seconds
+#: A pane that vanished is believed after this long: it may be the whole session that is ending.
+CONFIRM_LOSS = 1.0
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """`plugin.ready`"""
+
+    protocol: int
+    version: str = ""
+    bridge: str = ""
+    client_id: int = 0
+    plugin_id: int = 0
+    zellij_session: str = ""
+    zellij_version: str = ""
+    zellij_pid: int = 0
+    initial_cwd: str = ""
+
+
+class Work(Protocol):
+    """What is done for a session (`daemon/bridges.py`)."""
+
+    def opening(self, session: LiveSession) -> None:
+        """The first state is there: decide what becomes of this session. Called once, exclusively."""
+        ...
+
+    def record(self, session: LiveSession, layout: Layout) -> None: ...
+
+    def status(self, session: LiveSession) -> object:
+        """Parameters of `status`."""
+
+    def serve(self, session: LiveSession, message: bridge.Message) -> object: ...
+
+    def ended(self, session: LiveSession, reason: str) -> None: ...
+
+
+class LiveSession:
+    """Implements `context.restoring.Terminal`."""
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        key: str,
+        client: int,
+        hello: object,
+        frames: bridge.Frames,
+        capture: Capture,
+        work: Work,
+        executor: Executor,
+    ) -> None:
+        self.key = key
+        self.client = client
+        self.server = server
+        self.root = ""  #: set at the opening
+        self.ready: Ready | None = None
+        self.capture = capture
+        self._work = work
+        self._executor = executor
+        self._mail = threading.Condition()
+        self._state: State | None = None  #: came, not yet looked at
+        self._status_due = True
+        self._status_sent: object = None
+        self._over = False
+        self._opened = False
+        self._recorded: Layout | None = None
+        self._loss: tuple[frozenset[int], int] | None = None  #: panes without a process; panes in all
+        self._loss_since = 0.0
+        self._busy = threading.RLock()
+        self._worker = threading.Thread(target=self._run, name=f"session {server.session}", daemon=True)
+        self._bridge = bridge.Bridge(server, hello, frames=frames, on_call=self._on_call, on_end=self._on_end)
+
+    @property
+    def zellij_session(self) -> str:
+        return self.server.session
+
+    @property
+    def alive(self) -> bool:
+        return self._bridge.alive
+
+    def start(self) -> None:
+        self._bridge.start()
+        self._worker.start()
+
+    def stop(self, reason: str, *, reattach: bool) -> None:
+        self._bridge.close(reason, reattach=reattach)
+
+    def status_due(self) -> None:
+        """Something was committed: the status line may have to change."""
+        with self._mail:
+            self._status_due = True
+            self._mail.notify_all()
+
+    # ---- context.restoring.Terminal -----------------------------------------------------
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Nothing is recorded meanwhile, and nobody else changes this session's panes."""
+        with self._busy:
+            yield
+
+    def request(self, method: str, params: object, kind: type[T], *, timeout: float) -> T:
+        return self._bridge.request(method, params, kind, timeout=timeout)
+
+    def notify(self, method: str, params: object) -> None:
+        self._bridge.notify(method, params)
+
+    def settle(self, ready: Callable[[], bool], *, timeout: float) -> bool:
+        """Take in states until `ready()`, for `timeout` seconds. Called within `exclusive`."""
+        deadline = time.monotonic() + timeout
+        while not ready():
+            left = deadline - time.monotonic()
+            if left <= 0 or self._over:
+                return False
+            if not self._absorb(min(left, 0.1)):
+                self.capture.refresh()
+        return True
+
+    def layout(self) -> Layout:
+        """As it is now. Raises Unavailable."""
+        with self._busy:
+            self._dump()
+            if self.capture.layout is None:
+                raise Unavailable(
+                    f'the panes of Zellij session "{self.zellij_session}" are not known yet',
+                    hint="try again in a second",
+                )
+            return self.capture.layout
+
+    def resurrected_us(self) -> int | None:
+        found = sessions.serialized(self.server.env, self.zellij_session)
+        started = platform.started_us(self.server.pid)
+        return found.written_us if found is not None and started and found.written_us < started else None
+
+    def own_layout(self) -> bool:
+        return sessions.layout_named(self.server.pid)
+
+    def end(self) -> None:
+        spawn.end_session(self.server, breaker=self._bridge.breaker)
+
+    # ---- the bridge's thread ------------------------------------------------------------
+
+    def _on_call(self, message: bridge.Message) -> None:
+        try:
+            if message.method == "plugin.state":
+                self._file(bridge.decode(message.params, State))
+            elif message.method == "plugin.ready":
+                self._on_ready(bridge.decode(message.params, Ready))
+            elif message.id is not None:
+                self._executor.submit(self._answer, message)
+        except ZdriverError as error:
+            log.warning("%s: %s", self.zellij_session, error)
+
+    def _on_ready(self, ready: Ready) -> None:
+        with self._mail:
+            self.ready = ready
+            self._mail.notify_all()
+        self._bridge.ready.set()
+
+    def _file(self, state: State) -> None:
+        with self._mail:
+            if self._state is not None and state.layout is None:
+                state = msgspec.structs.replace(state, layout=self._state.layout)
+            self._state = state
+            self._mail.notify_all()
+
+    def _on_end(self, reason: str) -> None:
+        with self._mail:
+            self._over = True
+            self._mail.notify_all()
+        self._work.ended(self, reason)
+
+    def _answer(self, message: bridge.Message) -> None:
+        assert message.id is not None
+        try:
+            result = self._work.serve(self, message)
+        except ZdriverError as error:
+            self._bridge.refuse(message.id, error)
+        except Exception:
+            log.exception("%s: %s failed", self.zellij_session, message.method)
+            self._bridge.refuse(message.id, Internal("zdriver failed at this; its log says more"))
+        else:
+            self._bridge.answer(message.id, result)
+
+    # ---- the worker ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._over:
+            try:
+                with self._mail:
+                    if self._state is None and not self._status_due and not self._over:
+                        self._mail.wait(TICK)
+                with self._busy:
+                    self._step()
+            except ZdriverError as error:
+                log.warning("%s: %s", self.zellij_session, error)
+            except Exception:
+                log.exception("%s: a look at it failed", self.zellij_session)
+
+    def _step(self) -> None:
+        came = self._absorb(0.0) or self.capture.refresh()
+        if self._over or self.ready is None or self.capture.state is None:
+            return
+        if self.capture.needs_dump:
+            self._dump()
+        if not self._opened and self.capture.layout is not None:
+            self._opened = True
+            self._work.opening(self)
+        self._record()
+        if came or self._status_due:
+            self._push_status()
+
+    def _absorb(self, timeout: float) -> bool:
+        """Take the newest state, waiting for one; whether there was one."""
+        with self._mail:
+            if self._state is None and timeout > 0 and not self._over:
+                self._mail.wait(timeout)
+            state, self._state = self._state, None
+        if state is None:
+            return False
+        self.capture.update(state)
+        return True
+
+    def _dump(self) -> None:
+        self.capture.update(self._bridge.request("capture", {}, State, timeout=CAPTURE_TIMEOUT))
+
+    def _record(self) -> None:
+        layout = self.capture.layout
+        if layout is None or layout == self._recorded or not self._opened or not self._is_certain(layout):
+            return
+        self._work.record(self, layout)
+        self._recorded = layout
+
+    def _is_certain(self, layout: Layout) -> bool:
+        """Whether `layout` may be kept: not while the session itself seems to be ending.
+
+        Its panes die one after another then, and a snapshot of what is left would
+        stand in place of the good one.
+        """
+        state = self.capture.state
+        assert state is not None
+        gone = frozenset(state.pids) - frozenset(self.capture.processes)
+        count = _count(layout)
+        before = 0 if self._recorded is None else _count(self._recorded)
+        if not gone and count >= before:
+            self._loss = None
+            return True
+        if self._loss != (gone, count):
+            self._loss, self._loss_since = (gone, count), time.monotonic()
+        return time.monotonic() - self._loss_since >= CONFIRM_LOSS and self.alive
+
+    def _push_status(self) -> None:
+        self._status_due = False
+        status = self._work.status(self)
+        if status == self._status_sent:
+            return
+        if self._bridge.unread:
+            self._status_due = True  # Zellij is behind: what it gets later is newer
+            return
+        self._bridge.notify("status", status)
+        self._status_sent = status
+
+
+def _count(layout: Layout) -> int:
+    return sum(len(terminals(tab)) for tab in layout.tabs)

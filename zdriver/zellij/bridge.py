@@ -1,0 +1,361 @@
+"""The two pipes to one Zellij session's plugin, as one JSON-RPC peer (docs/bridge.md).
+
+A thread of its own starts both `zellij pipe` children, moves bytes, and ends them:
+the parent-death signal that takes them along when the daemon is killed is tied to the
+*thread* that started them, so that thread has to live as long as they do. It sleeps in
+poll(2) until a pipe or the server's pidfd has something, so an idle bridge costs nothing.
+
+When the server is killed the up pipe's client spins at 100 % CPU for ever and the other
+just stays, so the pidfd ends both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import msgspec
+
+from zdriver.core import platform
+from zdriver.core.errors import Conflict, Unavailable, ZdriverError
+from zdriver.zellij.spawn import Breaker, Server
+
+T = TypeVar("T")
+
+PLUGIN = "zdriver"  #: the alias that `setup zellij` writes into `plugins { … }`
+READY_TIMEOUT = 10.0  #: seconds from the spawn to `plugin.ready`
+REQUEST_TIMEOUT = 3.0  #: seconds
+BUFFER_MAX = 4 << 20  #: bytes that may wait for a Zellij that does not read
+_READ = 1 << 16
+_STDERR_MAX = 2000
+
+
+class _Error(msgspec.Struct):
+    code: int = -32000
+    message: str = ""
+
+
+class Message(msgspec.Struct, kw_only=True):
+    """One line of either direction: a request, a notification or an answer."""
+
+    id: int | str | None = None
+    method: str = ""
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: _Error | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode = msgspec.json.Decoder(Message).decode
+_encode = msgspec.json.Encoder().encode
+
+#: Splits bytes into whole lines; raises ZdriverError when a line is too long.
+Frames = Callable[[bytes], Iterable[bytes]]
+#: A request (`message.id` set) or notification of the plugin; on the bridge's thread, must not block.
+OnCall = Callable[[Message], None]
+#: The bridge is over, for this reason.
+OnEnd = Callable[[str], None]
+
+
+def line(method: str, params: object, id_: int | None = None) -> bytes:
+    body: dict[str, object] = {"jsonrpc": "2.0", "method": method, "params": params}
+    if id_ is not None:
+        body["id"] = id_
+    return _encode(body) + b"\n"
+
+
+class Bridge:
+    """Live from `start()` until `on_end` is called, once."""
+
+    def __init__(
+        self, server: Server, hello: object, *, frames: Frames, on_call: OnCall, on_end: OnEnd
+    ) -> None:
+        self.server = server
+        self.breaker = Breaker()
+        self.ready = threading.Event()  #: set by the owner when `plugin.ready` came
+        self._hello = line("hello", hello)
+        self._frames = frames
+        self._on_call = on_call
+        self._on_end = on_end
+        self._lock = threading.Lock()
+        self._pending: dict[int, Future[Message]] = {}
+        self._next_id = 0
+        self._out = bytearray()
+        self._down_fd = -1
+        self._closing: str = ""
+        self._wake_r, self._wake_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._thread = threading.Thread(target=self._run, name=f"bridge {server.session}", daemon=True)
+        self._errors = bytearray()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    # ---- towards the plugin -------------------------------------------------------------
+
+    def notify(self, method: str, params: object) -> None:
+        """Raises Unavailable when the bridge is over or Zellij has stopped reading."""
+        self._send(line(method, params))
+
+    def request(self, method: str, params: object, result: type[T], *, timeout: float = REQUEST_TIMEOUT) -> T:
+        """Ask the plugin. Raises Unavailable (no answer), Conflict (not pristine), ZdriverError."""
+        what = f'Zellij session "{self.server.session}"'
+        self.breaker.check(what)
+        answer: Future[Message] = Future()
+        with self._lock:
+            self._next_id += 1
+            id_ = self._next_id
+            self._pending[id_] = answer
+        try:
+            self._send(line(method, params, id_))
+            message = answer.result(timeout)
+        except TimeoutError as error:
+            self.breaker.failed()
+            raise Unavailable(
+                f"{what} did not answer in {timeout:g} s", hint="is it stopped or stuck?"
+            ) from error
+        finally:
+            with self._lock:
+                self._pending.pop(id_, None)
+        if message.error is not msgspec.UNSET:
+            raise _as_error(message.error)
+        raw = message.result if message.result is not msgspec.UNSET else msgspec.Raw(b"null")
+        try:
+            return msgspec.json.decode(raw, type=result)
+        except msgspec.MsgspecError as error:
+            raise Unavailable(f"the plugin's answer to {method} makes no sense: {error}") from error
+
+    def answer(self, id_: int | str, result: object) -> None:
+        with contextlib.suppress(Unavailable):  # nobody is left to hear it
+            self._send(_encode({"jsonrpc": "2.0", "id": id_, "result": result}) + b"\n")
+
+    def refuse(self, id_: int | str, error: ZdriverError) -> None:
+        body = {
+            "code": error.rpc_code,
+            "message": error.message,
+            "data": {"code": error.code, "hint": error.hint, "exit_code": error.exit_code},
+        }
+        with contextlib.suppress(Unavailable):
+            self._send(_encode({"jsonrpc": "2.0", "id": id_, "error": body}) + b"\n")
+
+    def close(self, reason: str, *, reattach: bool = False, timeout: float = 1.0) -> None:
+        """Say `bye` and end both pipes; returns when they are gone, or after `timeout` seconds."""
+        with contextlib.suppress(Unavailable):
+            self.notify("bye", {"reason": reason, "reattach": reattach})
+        with self._lock:
+            self._closing = self._closing or reason
+        self._wake()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive() and not self._closing
+
+    @property
+    def unread(self) -> int:
+        """Bytes that Zellij has not taken yet."""
+        return len(self._out)
+
+    def _send(self, data: bytes) -> None:
+        with self._lock:
+            if self._down_fd < 0 and (self._closing or not self._thread.is_alive()):
+                raise Unavailable(f'the bridge to Zellij session "{self.server.session}" is closed')
+            if len(self._out) + len(data) > BUFFER_MAX:
+                raise Unavailable(f'Zellij session "{self.server.session}" does not read what it is sent')
+            self._out += data
+            if self._down_fd >= 0:
+                self._flush()
+                if not self._out:
+                    return
+        self._wake()
+
+    def _flush(self) -> None:
+        """Write what the pipe takes now. Called with the lock held."""
+        while self._out:
+            try:
+                written = os.write(self._down_fd, self._out)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._out.clear()
+                self._closing = self._closing or "the down pipe is broken"
+                return
+            del self._out[:written]
+
+    def _wake(self) -> None:
+        # Under the lock: once closed, that number may be another file's.
+        with self._lock, contextlib.suppress(BlockingIOError):
+            if self._wake_w >= 0:
+                os.write(self._wake_w, b"\0")
+
+    # ---- the bridge's own thread --------------------------------------------------------
+
+    def _run(self) -> None:
+        reason = "it never started"
+        children: list[subprocess.Popen[bytes]] = []
+        try:
+            with platform.watch(self.server.pid) as watch:
+                children += [self._spawn("up"), self._spawn("down")]
+                reason = self._pump(watch, *children)
+        except (OSError, ZdriverError) as error:
+            reason = str(error)
+        finally:
+            self._end(children, reason)
+
+    def _spawn(self, direction: str) -> subprocess.Popen[bytes]:
+        name = f"{PLUGIN}-{direction}"
+        child = subprocess.Popen(
+            ["zellij", "--session", self.server.session, "pipe", "--plugin", PLUGIN, "--name", name],
+            executable=self.server.program,
+            env=self.server.env,
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            preexec_fn=platform.die_with_parent,
+        )
+        for stream in (child.stdin, child.stdout, child.stderr):
+            assert stream is not None
+            os.set_blocking(stream.fileno(), False)
+        # At once: until its first line a pipe counts as an attached client, and Ctrl-q would
+        # then leave the Zellij session alive.
+        assert child.stdin is not None
+        os.write(child.stdin.fileno(), self._hello)
+        return child
+
+    def _pump(self, watch: platform.Watch, up: subprocess.Popen[bytes], down: subprocess.Popen[bytes]) -> str:
+        """Move bytes until the bridge is over; why it is."""
+        assert up.stdout is not None
+        assert up.stderr is not None
+        assert down.stdin is not None
+        assert down.stdout is not None
+        assert down.stderr is not None
+        poll = select.poll()
+        out_fd = down.stdin.fileno()
+        sources = {stream.fileno() for stream in (up.stdout, up.stderr, down.stdout, down.stderr)}
+        for fd in (*sources, self._wake_r, watch.fileno()):
+            poll.register(fd, select.POLLIN)
+        with self._lock:
+            self._down_fd = out_fd
+            self._flush()
+        started = time.monotonic()
+        while not self._closing:
+            with self._lock:
+                poll.register(out_fd, select.POLLOUT if self._out else 0)
+            left = None if self.ready.is_set() else READY_TIMEOUT - (time.monotonic() - started)
+            if left is not None and left <= 0:
+                return "the plugin did not answer"
+            for fd, events in poll.poll(None if left is None else max(1, int(left * 1000))):
+                if fd == watch.fileno():
+                    return "the Zellij server is gone"
+                if fd == out_fd:
+                    if events & (select.POLLERR | select.POLLHUP):
+                        return self._last_words("the down pipe ended")
+                    with self._lock:
+                        self._flush()
+                elif fd == self._wake_r:
+                    self._drain_wake()
+                elif fd == up.stdout.fileno():
+                    if not self._receive(fd):
+                        return self._last_words("the up pipe ended")
+                elif not self._complain(fd):
+                    poll.unregister(fd)
+        with self._lock:
+            self._flush()
+        return self._closing
+
+    def _drain_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake_r, 512):
+                pass
+
+    def _receive(self, fd: int) -> bool:
+        try:
+            data = os.read(fd, _READ)
+        except BlockingIOError:
+            return True
+        if not data:
+            return False
+        self.breaker.worked()
+        for text in self._frames(data):
+            self._dispatch(text)
+        return True
+
+    def _dispatch(self, text: bytes) -> None:
+        try:
+            message = _decode(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return  # Zellij prints its own complaints on this pipe, too
+        if message.method:
+            self._on_call(message)
+            return
+        if isinstance(message.id, int):
+            with self._lock:
+                waiting = self._pending.pop(message.id, None)
+            if waiting is not None:
+                waiting.set_result(message)
+
+    def _complain(self, fd: int) -> bool:
+        try:
+            data = os.read(fd, _READ)
+        except BlockingIOError:
+            return True
+        self._errors += data
+        del self._errors[:-_STDERR_MAX]
+        return bool(data)
+
+    def _last_words(self, reason: str) -> str:
+        said = self._errors.decode(errors="replace").strip()
+        return f"{reason}: {said.splitlines()[-1]}" if said else reason
+
+    def _end(self, children: list[subprocess.Popen[bytes]], reason: str) -> None:
+        with self._lock:
+            self._closing = self._closing or reason
+            self._down_fd = -1
+            pending, self._pending = list(self._pending.values()), {}
+        for child in children:
+            _end_child(child)
+        for answer in pending:
+            answer.set_exception(Unavailable(f"the bridge to Zellij was closed: {reason}"))
+        with self._lock:
+            os.close(self._wake_r)
+            os.close(self._wake_w)
+            self._wake_w = -1
+        self._on_end(reason)
+
+
+def _end_child(child: subprocess.Popen[bytes]) -> None:
+    """Let a pipe that can still read end by itself for a moment, then kill it."""
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(0.05)
+    if child.poll() is None:
+        child.kill()
+    child.wait()
+
+
+def _as_error(error: _Error) -> ZdriverError:
+    if error.code == Conflict.rpc_code:
+        return Conflict(error.message)
+    return Unavailable(f"the plugin says: {error.message}")
+
+
+def decode(params: msgspec.Raw, kind: type[T]) -> T:
+    """A call's parameters as `kind`. Raises Unavailable when they are not."""
+    try:
+        return msgspec.json.decode(params, type=kind)
+    except msgspec.MsgspecError as error:
+        raise Unavailable(f"the plugin sent what this daemon does not know: {error}") from error
+
+
+__all__ = ["Any", "Bridge", "Message", "decode", "line"]

@@ -51,7 +51,8 @@ class Zellij:
         name = session or attach or self._new_name(before, window)
         opened = Opened(self.home, name, window)
         until(opened.server_pid, what=f"the server of {name}", deadline=20, shows=window.screen)
-        window.wait_for(lambda screen: screen.strip(), deadline=20)
+        # Asked anything before its first client has come, a Zellij session stays dead: look first.
+        window.wait_for(str.strip, deadline=20)
         return opened
 
     def _new_name(self, before: set[str], window: Window) -> str:

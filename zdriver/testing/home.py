@@ -27,8 +27,15 @@ PERMISSIONS = (
 
 _CONFIG = """\
 show_startup_tips false
+simplified_ui true
 show_release_notes false
 default_shell {shell}
+"""
+
+_LOAD = """\
+load_plugins {
+    zdriver
+}
 """
 
 _PLUGIN = """\
@@ -36,9 +43,6 @@ plugins {{
     zdriver location={location} {{
         command {command}
     }}
-}}
-load_plugins {{
-    zdriver
 }}
 keybinds {{
     shared_except "locked" {{
@@ -113,15 +117,22 @@ class Home:
     def database(self) -> Path:
         return self.path / ".local" / "share" / "zdriver" / "zdriver.db"
 
-    def write_config(self, extra: str = "", *, plugin: bool = True, granted: bool = True) -> None:
+    def write_config(
+        self, extra: str = "", *, plugin: bool = True, load: bool = True, granted: bool = True
+    ) -> None:
         """A quiet config.kdl, with zdriver's plugin (and its permissions) or without.
 
-        `extra` is KDL put in front. What `zdriver setup zellij` does has tests of its own.
+        extra    KDL put in front
+        load     whether Zellij loads the plugin; without, it only knows where it is
+        granted  whether its permissions are there; without, Zellij asks
+
+        What `zdriver setup zellij` does has tests of its own.
         """
         text = extra + "\n" + _CONFIG.format(shell=_quoted(self.shell))
         if plugin:
             command = str(Path(sys.executable).with_name("zdriver"))
             text += _PLUGIN.format(location=_quoted(f"file:{self.plugin}"), command=_quoted(command))
+            text += _LOAD if load else ""
             self.install_plugin()
         if plugin and granted:
             self.grant()

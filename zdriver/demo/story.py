@@ -1,0 +1,210 @@
+"""The story: work, a sudden end, and everything back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from zdriver.core.errors import Unavailable, ZdriverError
+from zdriver.demo.compare import Difference, Pair, additional, compare
+from zdriver.demo.stage import PATIENCE, ROWS, Stage
+from zdriver.testing import PaneFact, TimedOut, until
+
+INTENT = "Refactor database layer"
+MILESTONES = ("Extracted models", "Repository tests pass")
+LOG = ("tail", "-f", "build.log")
+LONG = ("sleep", "1000")
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    pairs: tuple[Pair, ...]
+    differences: tuple[Difference, ...]  #: empty: all is back
+    server_before: int
+    server_after: int
+
+
+class Story:
+    """Plays it on a stage; `say` gets every line that is told."""
+
+    def __init__(
+        self, stage: Stage, say: Callable[[str], None], *, plugin: bool = True, keep_database: bool = True
+    ) -> None:
+        self.stage = stage
+        self.say = say
+        self.plugin = plugin
+        self.keep_database = keep_database
+        self.editor = (self._editor(), "models.py")
+        self._step = 0
+
+    def _editor(self) -> str:
+        for name in ("vim", "nvim", "vi", "nano", "less"):
+            if shutil.which(name, path=self.stage.home.env["PATH"]):
+                return name
+        raise Unavailable("no editor is on PATH", hint="install vim, or nano, then try again")
+
+    def play(self) -> Outcome:
+        self._tell(
+            "A throw-away home", "a new home, a small git project in it, and zdriver in Zellij's config"
+        )
+        self.stage.make_project()
+        self.stage.home.write_config(load=self.plugin)
+        self._open()
+        self._work()
+        before = self._look()
+        server = self._kill()
+        self._reopen()
+        return self._compare(before, server)
+
+    # -- before --------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self._tell("Open Zellij", "in ~/shop, in a terminal of its own")
+        self.stage.open()
+        self.stage.shell_ready("")
+        self.stage.action("rename-tab", "code")
+        self.stage.action("rename-pane", "work")
+        self.stage.shell_ready("work", tab="code")
+
+    def _work(self) -> None:
+        stage = self.stage
+        self._tell("Say what you are doing", f'zdriver intent "{INTENT}", and two milestones')
+        stage.type(f'zdriver intent "{INTENT}"')
+        stage.said("✓ intent")
+        for text in MILESTONES:
+            stage.type(f'zdriver milestone "{text}"')
+            stage.said(text + "  ")
+        self._tell(
+            "Arrange some panes", "two tabs; an editor, a log that is followed, a long command, two shells"
+        )
+        stage.split("editor", "--direction", "right", cwd=stage.project / "src")
+        stage.type(" ".join(self.editor))
+        stage.running(*self.editor)
+        stage.split("log", "--direction", "down")
+        stage.type(" ".join(LOG))
+        stage.running(*LOG)
+        stage.tab("jobs", "nightly")
+        stage.type(" ".join(LONG))
+        stage.running(*LONG)
+        stage.split("scratch", "--direction", "down")
+        stage.type("cd src")
+        self._cwd_of("scratch", str(stage.project / "src"))
+        stage.action("go-to-tab-name", "code")
+
+    def _cwd_of(self, name: str, folder: str) -> None:
+        until(
+            lambda: any(pane.name == name and pane.cwd == folder for pane in self.stage.panes()),
+            what=f"pane {name} to be in {folder}",
+            deadline=PATIENCE,
+        )
+
+    def _look(self) -> list[PaneFact]:
+        before = self.stage.panes()
+        self._tell("Wait until zdriver has seen it", "no key, no save: snapshots are taken as things change")
+        try:
+            until(lambda: self._captured(before), what="a snapshot of all this", deadline=8, every=0.2)
+        except TimedOut:
+            self.say("  no snapshot has all of it; going on, to see what comes back")
+        self._show("before")
+        return before
+
+    def _captured(self, before: Sequence[PaneFact]) -> bool:
+        """Whether the newest snapshot has a pane with each folder and command."""
+        try:
+            shown = json.loads(self.stage.run("zdriver", "snapshot", "show", "--json"))
+        except ZdriverError:
+            return False
+        kept = sorted(_panes_in(shown["data"]))
+        return kept == sorted((pane.cwd, _as_kept(pane.argv)) for pane in before)
+
+    # -- the end, and after --------------------------------------------------------------------
+
+    def _kill(self) -> int:
+        server = self.stage.kill()
+        self._tell("Disaster", f"kill -9 {server}: the Zellij server is gone, and every program in it")
+        if not self.keep_database:
+            self.say("  and, as asked for, zdriver's database is deleted")
+            self._lose_database()
+        return server
+
+    def _lose_database(self) -> None:
+        home = self.stage.home
+        home.stop()  # the daemon too: it would hold the deleted file open
+        for file in home.database.parent.glob(home.database.name + "*"):
+            file.unlink()
+
+    def _reopen(self) -> None:
+        self._tell("Open Zellij again", "just `zellij`, in the same folder; nothing else is typed")
+        self.stage.open()
+
+    def _compare(self, before: list[PaneFact], server: int) -> Outcome:
+        def now() -> list[Difference]:
+            after = self.stage.panes()
+            pairs = compare(before, after)
+            return [gone for pair in pairs for gone in pair.differences] + additional(before, after)
+
+        try:
+            until(lambda: len(self.stage.panes()) == len(before), what="the panes", deadline=PATIENCE)
+            self._show("after")
+            until(lambda: not now(), what="all panes as they were", deadline=PATIENCE)
+        except TimedOut:
+            self._show("after")
+        differences = now()
+        again = self.stage.session.server_pid() if self.stage.session else 0
+        if again == server:
+            differences.append(
+                Difference(pane="the server", what="pid", before=str(server), after="the same")
+            )
+        differences += self._forgotten()
+        return Outcome(
+            pairs=tuple(compare(before, self.stage.panes())),
+            differences=tuple(differences),
+            server_before=server,
+            server_after=again,
+        )
+
+    def _forgotten(self) -> list[Difference]:
+        """The intent and the milestones, asked for in the project."""
+        told = [
+            json.loads(self.stage.run("zdriver", *words, "--json"))["data"]
+            for words in (("intent",), ("milestone",))
+        ]
+        found = ({told[0]["text"]} if told[0] else set()) | {entry["text"] for entry in told[1]}
+        return [
+            Difference(pane="the context", what=repr(text), before="known", after="forgotten")
+            for text in (INTENT, *MILESTONES)
+            if text not in found
+        ]
+
+    # -- telling -------------------------------------------------------------------------------
+
+    def _tell(self, title: str, words: str) -> None:
+        self._step += 1
+        self.say(f"\n{self._step}. {title}: {words}")
+
+    def _show(self, when: str) -> None:
+        lines = self.stage.screen().split("\n")[:ROWS]
+        self.say(f"  ┌─ the screen {when}")
+        for line in lines:
+            self.say(f"  │ {line}")
+        self.say("  └─")
+
+
+def _as_kept(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """An idle shell is kept as no command."""
+    idle = len(argv) == 1 and argv[0].rsplit("/", 1)[-1] in ("bash", "zsh", "fish", "sh")
+    return () if idle else argv
+
+
+def _panes_in(node: Any) -> list[tuple[str, tuple[str, ...]]]:
+    """(cwd, command) of every terminal pane in a snapshot's JSON, at whatever depth."""
+    if isinstance(node, list):
+        return [pane for child in node for pane in _panes_in(child)]
+    if not isinstance(node, dict):
+        return []
+    if node.get("type") == "pane" or ("cwd" in node and "children" not in node and "tiled" not in node):
+        return [] if node.get("plugin") else [(node.get("cwd", ""), tuple(node.get("command", ())))]
+    return [pane for child in node.values() for pane in _panes_in(child)]

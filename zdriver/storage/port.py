@@ -61,6 +61,7 @@ class Store(Protocol):
         digest: str = "",
         result: type[T] | None = None,
         timeout: float = 5.0,
+        urgent: bool = False,
     ) -> T:
         """Run `unit` durably: when this returns, the change survives a power cut.
 
@@ -69,6 +70,7 @@ class Store(Protocol):
                  decoded as `result`, without running the unit
         digest   of the request's parameters; the same `request` with another one is a Conflict
         timeout  seconds to wait for the writer
+        urgent   it frees room, so it may use what is kept back for a full disk
 
         Raises StorageFull, Conflict, Unavailable, and what the unit raises (rolled back).
         """
@@ -76,6 +78,13 @@ class Store(Protocol):
 
     def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` after each commit that wrote events; returns what ends that."""
+        ...
+
+    def scrub(self) -> None:
+        """Make what was deleted unreadable for good: in logs, free pages and backups.
+
+        Raises Unavailable when somewhere it could not; what was deleted stays deleted.
+        """
         ...
 
     def close(self) -> None:

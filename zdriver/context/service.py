@@ -1,0 +1,302 @@
+"""Intents, milestones and their history: `ContextApi` on a store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from zdriver.context import forgetting, resolving, rows, rules
+from zdriver.context.model import (
+    Context,
+    Entry,
+    Forgotten,
+    Intent,
+    Kind,
+    Milestone,
+    Place,
+    Source,
+    Status,
+)
+from zdriver.context.rebinding import rebind
+from zdriver.core.clock import to_datetime, to_us
+from zdriver.core.errors import InvalidInput, NotFound
+from zdriver.core.ids import new_id
+from zdriver.core.tokens import index_words, query_words
+from zdriver.git import head_commit, worktree_top
+from zdriver.storage.host import host_id
+from zdriver.storage.port import Reading, Store, Transaction
+
+T = TypeVar("T")
+
+#: Beyond every `seq`.
+_END = 2**63 - 1
+
+
+class _Cleared(msgspec.Struct, frozen=True):
+    intent: Intent | None
+
+
+class ContextService:
+    """`ContextApi`. Thread-safe: all state is in the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        host: str | None = None,
+        roots: resolving.Roots = worktree_top,
+        head: Callable[[str], str | None] = head_commit,
+    ) -> None:
+        """`host` names this machine (default: `host_id()`), `roots` finds the worktree of a folder,
+        `head` the commit a folder stands at. Raises Unavailable when the host's id cannot be kept.
+        """
+        self._store = store
+        self._host = host_id() if host is None else host
+        self._roots = roots
+        self._head = head
+
+    # ---- writing ------------------------------------------------------------------------
+
+    def set_intent(self, text: str, *, place: Place, source: Source = "manual", request: str = "") -> Intent:
+        """Replace the current intent, which stays in the history.
+
+        The same text again changes nothing: the current one comes back as it is.
+        """
+        text, source = rules.sentence(text, "intent"), rules.source(source)
+        where = resolving.spot(place, self._roots)
+
+        def unit(tx: Transaction) -> Intent:
+            context = resolving.open_context(tx, resolving.find(tx, where, self._host), self._host)
+            current = tx.one("entry.current_intent", context_id=context.id)
+            if current is not None and current["text"] == text:
+                return rows.intent(current, context)
+            id_, now = new_id(), tx.now()
+            if current is not None:
+                tx.run("entry.end_intent", context_id=context.id, at=now)
+            added: dict[str, Any] = {"id": id_, "text": text, "source": source, "at": now}
+            _add(tx, context, type="intent", **added, kind=None, artifacts=(), commit_id=None, intent_id=None)
+            tx.emit(resolving.event("intent.set", context, id_, text=text, source=source))
+            return rows.intent(added, context)
+
+        digest = rows.digest("set_intent", text, place, source) if request else ""
+        return self._write(unit, where, Intent, request, digest)
+
+    def clear_intent(self, *, place: Place, request: str = "") -> Intent | None:
+        where = resolving.spot(place, self._roots)
+
+        def unit(tx: Transaction) -> _Cleared:
+            found = resolving.find(tx, where, self._host)
+            current = found.context and tx.one("entry.current_intent", context_id=found.context.id)
+            if not found.context or not current:
+                return _Cleared(None)
+            tx.run("entry.end_intent", context_id=found.context.id, at=tx.now())
+            tx.emit(resolving.event("intent.cleared", found.context, current["id"]))
+            return _Cleared(rows.intent(current, found.context))
+
+        digest = rows.digest("clear_intent", place) if request else ""
+        return self._write(unit, where, _Cleared, request, digest).intent
+
+    def record_milestone(
+        self,
+        text: str,
+        *,
+        place: Place,
+        kind: Kind = "milestone",
+        artifacts: tuple[str, ...] = (),
+        source: Source = "manual",
+        request: str = "",
+    ) -> Milestone:
+        text, kind, source = rules.sentence(text, "milestone"), rules.kind(kind), rules.source(source)
+        artifacts = rules.artifacts(tuple(artifacts))
+        where = resolving.spot(place, self._roots)
+        # Git is asked before the transaction: a unit touches nothing else, and must not wait.
+        commit = self._head(self._store.read(lambda tx: resolving.find(tx, where, self._host).root))
+
+        def unit(tx: Transaction) -> Milestone:
+            context = resolving.open_context(tx, resolving.find(tx, where, self._host), self._host)
+            current = tx.one("entry.current_intent", context_id=context.id)
+            made = Milestone(
+                id=new_id(),
+                text=text,
+                kind=kind,
+                artifacts=artifacts,
+                commit=commit,
+                recorded_at=to_datetime(tx.now()),
+                intent_id=None if current is None else current["id"],
+                source=source,
+                context=context,
+            )
+            _add(
+                tx, context, type="milestone", id=made.id, text=text, source=source,
+                at=to_us(made.recorded_at), kind=kind, artifacts=artifacts, commit_id=commit,
+                intent_id=made.intent_id,
+            )  # fmt: skip
+            payload = {"text": text, "kind": kind, "artifacts": artifacts, "commit": commit, "source": source}
+            tx.emit(resolving.event("milestone.recorded", context, made.id, intent=made.intent_id, **payload))
+            return made
+
+        digest = rows.digest("record_milestone", text, place, kind, artifacts, source) if request else ""
+        return self._write(unit, where, Milestone, request, digest)
+
+    def undo_milestone(self, *, place: Place, request: str = "") -> Milestone:
+        where = resolving.spot(place, self._roots)
+
+        def unit(tx: Transaction) -> Milestone:
+            found = resolving.find(tx, where, self._host)
+            newest = tx.all("entry.milestones", context_id=found.context.id, limit=1) if found.context else []
+            if not found.context or not newest:
+                raise NotFound(f"no milestone is recorded at {found.root}", hint="nothing was changed")
+            tx.run("entry.undo", seq=newest[0]["seq"], at=tx.now())
+            tx.run("search.remove", seq=newest[0]["seq"])
+            tx.emit(resolving.event("milestone.undone", found.context, newest[0]["id"]))
+            return rows.milestone(newest[0], found.context)
+
+        digest = rows.digest("undo_milestone", place) if request else ""
+        return self._write(unit, where, Milestone, request, digest)
+
+    def forget(self, ids: tuple[str, ...], *, request: str = "") -> Forgotten:
+        """Every id is known or nothing is forgotten. Backups are replaced by a fresh one."""
+        ids = tuple(ids)
+        if not ids:
+            raise InvalidInput("nothing was named", hint="give ids; zdriver history shows them")
+        digest = rows.digest("forget", ids) if request else ""
+        forgotten = self._store.write(
+            lambda tx: forgetting.forget(tx, ids, self._host),
+            lock=["forget"],
+            request=request,
+            digest=digest,
+            result=Forgotten,
+            urgent=True,
+        )
+        self._store.scrub()
+        return forgotten
+
+    def rebind(self, old: str, new: str, *, root: str = "") -> list[Context]:
+        """For restore: the contexts of the dead Zellij session `old` carry on in `new`.
+
+        With `root` only the one there. Never leaves two open ones at one root of `new`.
+        """
+        return self._store.write(
+            lambda tx: rebind(tx, old, new, root, self._host),
+            lock=[f"session:{self._host}/{name}" for name in sorted({old, new})],
+        )
+
+    # ---- reading ------------------------------------------------------------------------
+
+    def intent(self, *, place: Place) -> Intent | None:
+        where = resolving.spot(place, self._roots)
+
+        def unit(tx: Reading) -> Intent | None:
+            context = resolving.find(tx, where, self._host).context
+            current = context and tx.one("entry.current_intent", context_id=context.id)
+            return rows.intent(current, context) if context and current else None
+
+        return self._store.read(unit)
+
+    def milestones(self, *, place: Place, limit: int = 20) -> list[Milestone]:
+        where, limit = resolving.spot(place, self._roots), rules.page(limit)
+
+        def unit(tx: Reading) -> list[Milestone]:
+            context = resolving.find(tx, where, self._host).context
+            if context is None:
+                return []
+            found = tx.all("entry.milestones", context_id=context.id, limit=limit)
+            return [rows.milestone(row, context) for row in found]
+
+        return self._store.read(unit)
+
+    def history(
+        self,
+        query: str = "",
+        *,
+        since: datetime | None = None,
+        context: str = "",
+        repo: str = "",
+        limit: int = 50,
+        before: str = "",
+    ) -> list[Entry]:
+        """Every word of `query` must occur, the last may be the beginning of one.
+
+        Raises NotFound for an unknown `before`, and as `--context` does.
+        """
+        limit, words = rules.page(limit), query_words(query)
+        if query.strip() and not words:
+            return []
+        below = os.path.realpath(repo) if repo else ""
+
+        def unit(tx: Reading) -> list[Entry]:
+            given = {
+                "before": _seq(tx, before) if before else _END,
+                "since": -_END if since is None else to_us(since),
+                "repo": below,
+                "below": below.rstrip("/") + "/",
+                "limit": limit,
+            }
+            context_id = resolving.named(tx, context)["id"] if context else ""
+            if words:
+                terms = " ".join(f'"{word}"' for word in words) + "*"
+                found = tx.all("search.history", query=terms, context_id=context_id, **given)
+            elif context_id:
+                found = tx.all("entry.history_of_context", context_id=context_id, **given)
+            else:
+                found = tx.all("entry.history", **given)
+            return [rows.entry(row) for row in found]
+
+        return self._store.read(unit)
+
+    def contexts(self, *, root: str = "") -> list[Context]:
+        """The open ones of this machine, newest first."""
+        real = os.path.realpath(root) if root else ""
+        found = self._store.read(lambda tx: tx.all("context.all_open", host=self._host, root=real))
+        return [rows.context(row) for row in found]
+
+    def status(self, *, place: Place) -> Status:
+        where = resolving.spot(place, self._roots)
+
+        def unit(tx: Reading) -> Status:
+            found = resolving.find(tx, where, self._host)
+            if found.context is None:
+                return Status(root=found.root)
+            intent = tx.one("entry.current_intent", context_id=found.context.id)
+            last = tx.all("entry.milestones", context_id=found.context.id, limit=1)
+            return Status(
+                root=found.root,
+                context=found.context.id,
+                intent=intent["text"] if intent else "",
+                intent_at=to_datetime(intent["at"]) if intent else None,
+                milestone=last[0]["text"] if last else "",
+                milestone_at=to_datetime(last[0]["at"]) if last else None,
+            )
+
+        return self._store.read(unit)
+
+    def _write(
+        self,
+        unit: Callable[[Transaction], T],
+        where: resolving.Spot,
+        result: type[T],
+        request: str,
+        digest: str,
+    ) -> T:
+        return self._store.write(
+            unit, lock=resolving.locks(where, self._host), request=request, digest=digest, result=result
+        )
+
+
+def _add(tx: Transaction, context: Context, *, text: str, artifacts: tuple[str, ...], **columns: Any) -> None:
+    """One entry and its search words."""
+    listed = msgspec.json.encode(artifacts).decode()
+    added = tx.one("entry.add", context_id=context.id, text=text, artifacts=listed, **columns)
+    assert added is not None
+    tx.run("search.add", seq=added["seq"], words=" ".join(index_words(" ".join((text, *artifacts)))))
+
+
+def _seq(tx: Reading, id_: str) -> int:
+    row = tx.one("entry.seq_of", id=id_)
+    if row is None:
+        raise NotFound(f"there is no entry {id_!r}", hint="give the id of the last entry of the page before")
+    return int(row["seq"])

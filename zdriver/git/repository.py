@@ -1,0 +1,57 @@
+"""What zdriver asks of a git repository for a context: its top folder and its HEAD.
+
+The top is found by looking for `.git`, since every command asks for it. HEAD is read by
+GitPython, which is imported at the first milestone and not before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+def worktree_top(folder: str) -> str | None:
+    """The top of the git worktree that holds `folder` (absolute), links resolved; None outside of any.
+
+    A folder that does not exist any more belongs to where it was.
+    """
+    path = Path(os.path.realpath(folder))
+    for each in (path, *path.parents):
+        if _is_top(each):
+            return str(each)
+    return None
+
+
+def _is_top(folder: Path) -> bool:
+    git = folder / ".git"
+    # A main worktree has a folder with HEAD in it; a linked one and a submodule a file
+    # (gitrepository-layout(5)). Any other `.git`, such as an empty folder, means nothing to git.
+    return git.is_file() or os.path.lexists(git / "HEAD")
+
+
+def head_commit(folder: str) -> str | None:
+    """40 hex digits of HEAD in the worktree at `folder`.
+
+    None outside of a repository, in one without commits, and in a broken one.
+    """
+    top = worktree_top(folder)
+    if top is None:
+        return None
+    try:
+        from git import Repo  # imported only when used: it takes as long as all else together
+        from git.db import GitDB
+        from git.refs import SymbolicReference
+    except ImportError as error:
+        log.warning("no commits are taken along: %s", error)
+        return None
+    try:
+        # GitDB is pure Python: no git process is started and left behind.
+        with Repo(top, odbt=GitDB) as repo:
+            return SymbolicReference.dereference_recursive(repo, "HEAD")
+    except Exception as error:
+        # A broken repository fails GitPython in many ways; a milestone is recorded all the same.
+        log.info("no commit at %s: %s", top, error)
+        return None

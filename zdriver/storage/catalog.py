@@ -1,0 +1,78 @@
+"""The SQL of every engine, read once from files beside this one.
+
+`statements/GROUP.sql` is portable SQL; `statements/GROUP.ENGINE.sql` adds to the same group
+what only that engine can say. In a file each statement follows a line `-- name: NAME`.
+`migrations/ENGINE/NNNN_words.sql` are that engine's schema changes, in order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import msgspec
+
+from zdriver.core.errors import Internal
+
+_NAME = re.compile(r"^-- name: ([a-z_]+)$", re.MULTILINE)
+_MIGRATION = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
+_MIN_COMPATIBLE = re.compile(r"^-- min_compatible: (\d+)$", re.MULTILINE)
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One step of the schema."""
+
+    number: int
+    name: str
+    #: The oldest schema whose programs may still use a store at this one.
+    min_compatible: int
+    sql: str
+
+
+def split(group: str, text: str) -> dict[str, str]:
+    """`{"GROUP.NAME": SQL}` of one statement file."""
+    parts = _NAME.split(text)
+    names, bodies = parts[1::2], parts[2::2]
+    return {f"{group}.{name}": body.strip() for name, body in zip(names, bodies, strict=True)}
+
+
+@cache
+def statements(engine: str) -> Mapping[str, str]:
+    """Every statement of `engine` by name. Raises Internal when one is given twice."""
+    found: dict[str, str] = {}
+    for file in _folder("statements"):
+        group, _, rest = file.name.partition(".")
+        if rest not in ("sql", f"{engine}.sql"):
+            continue
+        for name, sql in split(group, file.read_text("utf-8")).items():
+            if name in found:
+                raise Internal(f"the statement {name} is given twice")
+            found[name] = sql
+    return found
+
+
+@cache
+def migrations(engine: str) -> tuple[Migration, ...]:
+    """The migrations of `engine` from 1 on. Raises Internal when a number is missing or doubled."""
+    found = []
+    for file in _folder("migrations", engine):
+        matched = _MIGRATION.match(file.name)
+        if matched is None:
+            continue
+        sql = file.read_text("utf-8")
+        oldest = _MIN_COMPATIBLE.search(sql)
+        if oldest is None:
+            raise Internal(f"the migration {file.name} has no line -- min_compatible: N")
+        found.append(Migration(int(matched[1]), matched[2], int(oldest[1]), sql))
+    found.sort(key=lambda migration: migration.number)
+    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
+        raise Internal(f"the migrations of {engine} are not numbered from 1 on without a gap")
+    return tuple(found)
+
+
+def _folder(*names: str) -> list[Traversable]:
+    folder = files("zdriver.storage").joinpath(*names)
+    return sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)

@@ -1,0 +1,68 @@
+"""Which machine this is: rows of several may lie in one store, each touches only its own."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from uuid import UUID, uuid5
+
+from zdriver.core import paths
+from zdriver.core.errors import Unavailable
+from zdriver.core.ids import new_id
+from zdriver.storage.sqlite.files import make_private
+
+_SPACE = UUID("6f1a3b0e-64a5-5c2b-9d0d-7a64726976e5")
+_ID = re.compile(r"[0-9a-f-]{36}")
+
+
+def host_id() -> str:
+    """This machine's id, kept in the state folder. Raises Unavailable when it cannot be written.
+
+    Made from the machine's own id where there is one: a lost state folder costs nothing then.
+    """
+    file = paths.state_dir() / "host"
+    try:
+        known = file.read_text("ascii", "replace").strip()
+    except FileNotFoundError:
+        known = ""
+    except OSError as error:
+        raise _cannot(file, error) from error
+    if _ID.fullmatch(known):
+        return known
+    made = _make()
+    try:
+        make_private(file.parent)
+        fresh = file.with_name(f"host.{os.getpid()}")
+        fresh.write_text(made + "\n", "ascii")
+        # The first one counts when several processes begin at once.
+        if known:
+            fresh.replace(file)
+            return made
+        try:
+            os.link(fresh, file)
+        except FileExistsError:
+            made = file.read_text("ascii").strip()
+        fresh.unlink()
+    except OSError as error:
+        raise _cannot(file, error) from error
+    return made
+
+
+def _make() -> str:
+    for name in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        try:
+            machine = Path(name).read_text("ascii").strip()
+        except (OSError, ValueError):
+            continue
+        if re.fullmatch(r"[0-9a-f]{32}", machine):
+            # machine-id(5): never show it itself, only what is derived from it.
+            return str(uuid5(_SPACE, f"{machine}/{os.getuid()}"))
+    return new_id()
+
+
+def _cannot(file: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"cannot keep this machine's id in {file}: {error.strerror}",
+        hint=f"give yourself the right to write in {file.parent}",
+    )

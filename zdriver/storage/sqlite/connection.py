@@ -1,0 +1,116 @@
+"""Connections to the file, and the one place where SQLite's errors become ours."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from zdriver.core.errors import (
+    Conflict,
+    Internal,
+    StorageFull,
+    StoreDamaged,
+    Unavailable,
+    ZdriverError,
+)
+
+#: The first version without the WAL-reset corruption bug (https://sqlite.org/wal.html).
+OLDEST = (3, 51, 3)
+BUSY_MS = 2000
+#: Kept prepared per connection; more than there are statements.
+CACHED_STATEMENTS = 128
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def check_version() -> None:
+    """Raises Unavailable when the SQLite that apsw carries is too old to be trusted."""
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split(".")[:3])
+    if version < OLDEST:
+        raise Unavailable(
+            f"SQLite {apsw.sqlite_lib_version()} is too old: it can damage a database in WAL mode",
+            hint="install a newer apsw: pip install -U 'apsw>=3.51.3'",
+        )
+
+
+def open_writer(path: Path) -> apsw.Connection:
+    """The connection that writes and checkpoints. Raises apsw.Error."""
+    connection = apsw.Connection(str(path), statementcachesize=CACHED_STATEMENTS)
+    try:
+        connection.set_busy_timeout(BUSY_MS)
+        pragma(connection, "journal_mode = WAL")
+        pragma(connection, "synchronous = FULL")
+        pragma(connection, "foreign_keys = ON")
+        # What is deleted is overwritten, so that `forget` leaves nothing to find.
+        pragma(connection, "secure_delete = ON")
+        pragma(connection, "trusted_schema = OFF")
+        pragma(connection, "cell_size_check = ON")
+        # The writer checkpoints between batches, never inside somebody's commit.
+        pragma(connection, "wal_autocheckpoint = 0")
+        pragma(connection, "journal_size_limit = 4194304")
+        pragma(connection, "cache_size = -8000")
+    except BaseException:
+        connection.close(True)
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> apsw.Connection:
+    """A connection that cannot write. Raises apsw.Error."""
+    connection = apsw.Connection(
+        str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=CACHED_STATEMENTS
+    )
+    connection.set_busy_timeout(BUSY_MS)
+    return connection
+
+
+def pragma(connection: apsw.Connection, text: str) -> object:
+    """Run a pragma to its end; the first column of its first row, or None."""
+    row = connection.execute(f"PRAGMA {text}").fetchone()
+    return None if row is None else row[0]
+
+
+def translate(error: apsw.Error, connection: apsw.Connection | None = None) -> ZdriverError:
+    """Our error for SQLite's."""
+    match error:
+        case apsw.FullError():
+            return storage_full()
+        case apsw.IOError() if connection is not None and connection.system_errno in _NO_ROOM:
+            return storage_full()
+        case apsw.CorruptError() | apsw.NotADBError():
+            return StoreDamaged(
+                f"the database is damaged: {error}",
+                hint="it is kept aside and what is readable is recovered; run zdriver doctor",
+            )
+        case apsw.ConstraintError():
+            return Conflict(f"the store holds something else already: {error}")
+        case apsw.BusyError() | apsw.LockedError():
+            return Unavailable("the database is locked by another program", hint="close it and try again")
+        case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.CantOpenError():
+            return Unavailable(
+                f"the database cannot be written: {error}",
+                hint="give yourself the right to write in its folder",
+            )
+        case apsw.IOError():
+            return Unavailable(f"the disk does not answer: {error}", hint="check the disk")
+    return Internal(f"{type(error).__name__}: {error}")
+
+
+def storage_full() -> StorageFull:
+    return StorageFull(
+        "the disk is full; nothing was saved, what was there is intact",
+        hint="make room on the disk of the store, then do it again",
+    )
+
+
+@contextmanager
+def translated(connection: apsw.Connection | None = None) -> Iterator[None]:
+    """Errors of SQLite leave the block as ours."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise translate(error, connection) from error

@@ -1,0 +1,115 @@
+"""The open file: the writer's connection, the readers, and opening both anew when need be."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import apsw
+
+from zdriver.core.errors import StoreDamaged, Unavailable
+from zdriver.storage.port import Reading
+from zdriver.storage.sqlite.connection import translate
+from zdriver.storage.sqlite.files import StoreFiles
+from zdriver.storage.sqlite.readers import Drained, ReaderPool
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+CHECKPOINT_PAGES = 1000  #: when nothing waits
+CHECKPOINT_PAGES_BUSY = 8000  #: even when something does
+DRAIN_SECONDS = 10.0  #: how long opening anew waits for running reads
+
+
+class Database:
+    """`opener` gives a checked and migrated writing connection; `renew` calls it again, with True.
+
+    `opened` counts the openings: who met damage says which one it was.
+    """
+
+    def __init__(
+        self, files: StoreFiles, catalog: Mapping[str, str], opener: Callable[[bool], apsw.Connection]
+    ) -> None:
+        self.files = files
+        self.catalog = catalog
+        self._opener = opener
+        self._swapping = threading.Lock()
+        self._closed = False
+        self.opened = 0
+        self._start(thorough=False)
+
+    def _start(self, *, thorough: bool) -> None:
+        self.connection = self._opener(thorough)
+        self.opened += 1
+        self._wal_pages = 0
+        self.connection.set_wal_hook(self._count_pages)
+        self._identity = self.files.identity()
+        self._readers = ReaderPool(self.files.database, self.catalog)
+
+    def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def read(self, unit: Callable[[Reading], T]) -> T:
+        """Raises StoreDamaged and other errors of ours, and what the unit raises."""
+        while True:
+            readers = self._readers
+            if self.files.identity() != self._identity:
+                raise StoreDamaged("the database file was removed or replaced")
+            try:
+                return readers.read(unit)
+            except Drained:
+                with self._swapping:  # until the new readers are there
+                    if self._closed:
+                        raise Unavailable("the store is closed", hint="open it again") from None
+            except apsw.Error as error:
+                raise translate(error) from error
+
+    def ensure_same_file(self) -> None:
+        """For the writer, before a batch: nobody removed or replaced the file under us."""
+        if self.files.identity() != self._identity:
+            self.renew(StoreDamaged("the database file was removed or replaced"))
+
+    def renew(self, reason: StoreDamaged, *, seen: int | None = None) -> None:
+        """For the writer: close everything and open it again, which recovers what is damaged.
+
+        Nothing is done when it was opened anew since `seen`. Raises what the opener raises;
+        the store then stays shut, and each later try begins here again.
+        """
+        if seen is not None and seen != self.opened:
+            return
+        log.error("opening the store again: %s", reason.message)
+        with self._swapping:
+            self._readers.drain(DRAIN_SECONDS)
+            self._let_go()
+            self._start(thorough=True)
+
+    def checkpoint(self, *, busy: bool) -> None:
+        """For the writer: move the log into the database when it has grown. Raises apsw.Error."""
+        if self._wal_pages >= (CHECKPOINT_PAGES_BUSY if busy else CHECKPOINT_PAGES):
+            self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._wal_pages = 0
+
+    def truncate_log(self) -> None:
+        """For the writer: nothing of what was deleted stays in the log. Raises apsw.Error."""
+        self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._wal_pages = 0
+
+    def close(self) -> bool:
+        """False when it was closed already."""
+        with self._swapping:
+            if self._closed:
+                return False
+            self._closed = True
+            self._readers.drain(DRAIN_SECONDS)
+            self._let_go()
+        return True
+
+    def _let_go(self) -> None:
+        try:
+            self.connection.close()
+        except apsw.Error:
+            log.exception("closing the database failed")
+            self.connection.close(True)

@@ -1,0 +1,44 @@
+"""One process owns a SQLite store, for as long as it lives."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from zdriver.core.errors import StoreInUse, Unavailable
+
+
+class Ownership:
+    """A flock on a file beside the database; the kernel ends it with the process.
+
+    The pid inside is only for the message. The descriptor closes on exec; a process that
+    forks without exec must do so before it opens the store, or the child holds the lock too.
+    """
+
+    def __init__(self, lock: Path) -> None:
+        """Raises StoreInUse when another owns it, Unavailable when the file cannot be made."""
+        try:
+            self._descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Unavailable(
+                f"cannot write {lock}: {error.strerror}",
+                hint=f"give yourself the right to write in {lock.parent}",
+            ) from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
+            os.close(self._descriptor)
+            raise StoreInUse(
+                f"another process owns the store{f' (pid {holder})' if holder else ''}",
+                hint="use zdriver.connect() to share it, or stop the daemon: zdriver daemon stop",
+            ) from error
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            pass  # a full disk must not keep anybody from reading
+
+    def release(self) -> None:
+        os.close(self._descriptor)

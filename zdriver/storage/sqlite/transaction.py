@@ -1,0 +1,86 @@
+"""What a unit sees: named statements on one connection, inside one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import apsw
+
+from zdriver.core.clock import Clock
+from zdriver.core.errors import Internal
+from zdriver.core.ids import new_id
+from zdriver.events.envelope import seal
+from zdriver.storage.port import Event, Row
+
+
+class SqliteReading:
+    """`storage.port.Reading`."""
+
+    def __init__(self, connection: apsw.Connection, catalog: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._catalog = catalog
+
+    def one(self, statement: str, /, **params: Any) -> Row | None:
+        cursor = self._connection.execute(self._sql(statement), params)
+        values = cursor.fetchone()
+        if values is None:
+            return None
+        # Read while the row is current: SQLite forgets the names with the last row.
+        names = [column[0] for column in cursor.get_description()]
+        cursor.close()
+        return dict(zip(names, values, strict=True))
+
+    def all(self, statement: str, /, **params: Any) -> list[Row]:
+        cursor = self._connection.execute(self._sql(statement), params)
+        first = cursor.fetchone()
+        if first is None:
+            return []
+        names = [column[0] for column in cursor.get_description()]
+        return [dict(zip(names, values, strict=True)) for values in (first, *cursor)]
+
+    def _sql(self, statement: str) -> str:
+        try:
+            return self._catalog[statement]
+        except KeyError:
+            raise Internal(f"there is no statement {statement}") from None
+
+
+class SqliteTransaction(SqliteReading):
+    """`storage.port.Transaction`."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        catalog: Mapping[str, str],
+        *,
+        clock: Clock,
+        sinks: tuple[str, ...],
+    ) -> None:
+        super().__init__(connection, catalog)
+        self._clock = clock
+        self._sinks = sinks
+        self.emitted = 0  #: events of the current batch
+
+    def run(self, statement: str, /, **params: Any) -> int:
+        self._connection.execute(self._sql(statement), params).fetchall()
+        return self._connection.changes()
+
+    def now(self) -> int:
+        return self._clock()
+
+    def emit(self, event: Event) -> None:
+        now, id_ = self._clock(), new_id()
+        stored = self.one(
+            "event.append",
+            id=id_,
+            type=event.type,
+            aggregate=event.aggregate,
+            subject=str(event.payload.get("id", "")),
+            at=now,
+            envelope=seal(id_, event.type, now, event.payload),
+        )
+        assert stored is not None
+        for sink in self._sinks:
+            self.run("event.deliver", sink=sink, sequence=stored["sequence"])
+        self.emitted += 1

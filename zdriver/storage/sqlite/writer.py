@@ -1,0 +1,253 @@
+"""The one thread that writes: what waits together is committed together.
+
+A batch takes what is queued, at most `BATCH` units or `BATCH_SECONDS`, each in a savepoint of
+its own, so that one that fails takes nothing along. A lone write commits at once. Outcomes
+and wakes leave only after COMMIT; when it fails, nobody in the batch was saved and all hear so.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import apsw
+import msgspec
+
+from zdriver.core.clock import Clock
+from zdriver.core.errors import Conflict, Internal, StorageFull, StoreDamaged, Unavailable, ZdriverError
+from zdriver.storage.sqlite.connection import storage_full, translate
+from zdriver.storage.sqlite.database import Database
+from zdriver.storage.sqlite.job import Job
+from zdriver.storage.sqlite.reserve import Reserve
+from zdriver.storage.sqlite.transaction import SqliteTransaction
+
+log = logging.getLogger(__name__)
+
+BATCH = 64
+BATCH_SECONDS = 0.005
+REQUEST_KEPT_US = 24 * 3600 * 1_000_000
+EXPIRE_EVERY_US = 600 * 1_000_000
+CLOSED = Unavailable("the store is closed", hint="open it again")
+
+
+class _BatchLost(Exception):
+    """The transaction is gone, or must go: nothing of the batch can be kept."""
+
+    def __init__(self, error: ZdriverError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Writer:
+    """Owns the queue and the writing connection of `database`."""
+
+    def __init__(
+        self,
+        database: Database,
+        reserve: Reserve,
+        *,
+        clock: Clock,
+        sinks: tuple[str, ...],
+        wake: Callable[[], None],
+        idle: Callable[[], None],
+    ) -> None:
+        """`wake` is called after commits with events, `idle` after every batch."""
+        self._database = database
+        self._reserve = reserve
+        self._clock = clock
+        self._sinks = sinks
+        self._wake = wake
+        self._idle = idle
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._held: Job | None = None
+        self._accepting = threading.Lock()
+        self._closed = False
+        self._expired_at = 0
+        self._thread = threading.Thread(target=self._loop, name="zdriver-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Raises Unavailable when the store is closed."""
+        with self._accepting:
+            if self._closed:
+                raise Unavailable(CLOSED.message, hint=CLOSED.hint)
+            self._queue.put(job)
+
+    def close(self) -> None:
+        """Finish all that was accepted."""
+        with self._accepting:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while True:
+            job = self._held or self._queue.get()
+            self._held = None
+            if job is None:
+                return
+            if not job.claim():
+                continue
+            if job.alone is not None:
+                self._alone(job)
+            else:
+                self._commit(job)
+            self._idle_work()
+
+    def _alone(self, job: Job) -> None:
+        assert job.alone is not None
+        try:
+            job.value = job.alone()
+        except apsw.Error as error:
+            job.fail(translate(error, self._database.connection))
+        except BaseException as error:
+            job.fail(error)
+        job.finish()
+
+    def _commit(self, first: Job) -> None:
+        batch: list[Job] = [first]
+        emitted = 0
+        try:
+            self._database.ensure_same_file()
+            emitted = self._transaction(batch, gather=True)
+        except _BatchLost as lost:
+            emitted = self._second_try(batch, lost.error)
+        except BaseException as error:
+            log.exception("a batch of %d writes failed", len(batch))
+            self._fail(batch, error if isinstance(error, ZdriverError) else Internal(str(error)))
+        for job in batch:
+            job.finish()
+        if emitted:
+            self._wake()
+
+    def _second_try(self, batch: list[Job], error: ZdriverError) -> int:
+        """After a repair the same units run once more: they touch only their transaction."""
+        if isinstance(error, StoreDamaged):
+            try:
+                self._database.renew(error)
+                return self._transaction(batch, gather=False)
+            except _BatchLost as again:
+                error = again.error
+            except ZdriverError as again:
+                error = again
+        elif isinstance(error, StorageFull):
+            self._reserve.free()
+        self._fail(batch, error)
+        return 0
+
+    @staticmethod
+    def _fail(batch: list[Job], error: ZdriverError) -> None:
+        for job in batch:
+            # One error object per caller: each raises it with a traceback of its own.
+            job.fail(type(error)(error.message, hint=error.hint))
+
+    def _transaction(self, batch: list[Job], *, gather: bool) -> int:
+        """Run and commit; with `gather` take along what is queued. Returns the events written."""
+        connection = self._database.connection
+        tx = SqliteTransaction(connection, self._database.catalog, clock=self._clock, sinks=self._sinks)
+        blocked = self._reserve.blocked()
+        began = time.monotonic()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                self._unit(tx, job, blocked)
+            while gather and len(batch) < BATCH and time.monotonic() - began < BATCH_SECONDS:
+                more = self._next()
+                if more is None:
+                    break
+                batch.append(more)
+                self._unit(tx, more, blocked)
+            connection.execute("COMMIT")
+        except apsw.Error as error:
+            raise self._lost(connection, translate(error, connection)) from error
+        except _BatchLost as lost:
+            raise self._lost(connection, lost.error) from lost
+        return tx.emitted
+
+    def _lost(self, connection: apsw.Connection, error: ZdriverError) -> _BatchLost:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except apsw.Error:
+            log.exception("ROLLBACK failed")
+        return _BatchLost(error)
+
+    def _next(self) -> Job | None:
+        """The next unit that waits already; what is none ends the batch and runs after it."""
+        while True:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return None
+            if job is None:
+                self._queue.put(None)
+                return None
+            if job.alone is not None:
+                self._held = job
+                return None
+            if job.claim():
+                return job
+
+    def _unit(self, tx: SqliteTransaction, job: Job, blocked: bool) -> None:
+        assert job.unit is not None
+        if blocked and not job.urgent:
+            job.fail(storage_full())
+            return
+        connection, emitted = self._database.connection, tx.emitted
+        connection.execute("SAVEPOINT unit")
+        try:
+            job.value, job.error = self._run(tx, job), None
+        except BaseException as error:
+            tx.emitted = emitted
+            if isinstance(error, apsw.Error):
+                job.fail(self._survivable(connection, error))
+            else:
+                job.fail(error)
+            connection.execute("ROLLBACK TO unit")
+        connection.execute("RELEASE unit")
+
+    @staticmethod
+    def _survivable(connection: apsw.Connection, error: apsw.Error) -> ZdriverError:
+        """Our error, when only this unit failed. Raises _BatchLost when the batch did."""
+        ours = translate(error, connection)
+        disk = isinstance(error, (apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.NotADBError))
+        if disk or not connection.in_transaction:
+            raise _BatchLost(ours) from error
+        return ours
+
+    def _run(self, tx: SqliteTransaction, job: Job) -> Any:
+        assert job.unit is not None
+        if not job.request:
+            return job.unit(tx)
+        known = tx.one("request.find", key=job.request)
+        if known is not None:
+            if known["digest"] != job.digest:
+                raise Conflict(
+                    "this request id was used for something else", hint="give every request an id of its own"
+                )
+            return msgspec.json.decode(known["result"], type=job.result or Any)
+        value = job.unit(tx)
+        result = msgspec.json.encode(value).decode()
+        tx.run("request.keep", key=job.request, digest=job.digest, result=result, at=tx.now())
+        return value
+
+    def _idle_work(self) -> None:
+        """Between batches; what fails here fails nobody's write."""
+        try:
+            self._database.checkpoint(busy=not self._queue.empty())
+            now = self._clock()
+            if not 0 <= now - self._expired_at < EXPIRE_EVERY_US:
+                self._expired_at = now
+                self._database.connection.execute(
+                    self._database.catalog["request.expire"], {"before": now - REQUEST_KEPT_US}
+                ).fetchall()
+            self._idle()
+        except apsw.FullError:
+            self._reserve.free()
+        except (apsw.Error, ZdriverError):
+            log.exception("upkeep of the store failed")

@@ -22,6 +22,10 @@ class SeenServer(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: int | None = None  #: µs; None: alive, or it ended while no daemon watched
     crashed: bool = False
 
+    @property
+    def is_of_this_boot(self) -> bool:
+        return self.key.partition("/")[0] == platform.boot_id()
+
 
 class MadePane(msgspec.Struct, frozen=True, kw_only=True):
     """One pane that a restore made."""

@@ -55,8 +55,8 @@ class Snapshots(SnapshotApi, Protocol):
 
 
 class Contexts(ContextApi, Protocol):
-    def rebind(self, old: str, new: str) -> object:
-        """The open contexts of one Zellij session carry on in another."""
+    def rebind(self, old: str, new: str, *, root: str = "") -> object:
+        """The open contexts of one Zellij session carry on in another (`root`: only the one there)."""
         ...
 
 
@@ -80,7 +80,7 @@ class RestoreService:
         *,
         render: Render,
         root_of: Callable[[str], str],
-        policy: CommandPolicy,
+        policy: Callable[[], CommandPolicy],
     ) -> None:
         self._ledger = ledger
         self._snapshots = snapshots
@@ -200,7 +200,7 @@ class RestoreService:
     def _planned(self, layout: Layout, terminal: Terminal | None) -> tuple[PanePlan, ...]:
         folders = frozenset(folder for folder in wanted_folders(layout) if Path(folder).is_dir())
         shell = _shell_of(terminal) if terminal is not None else ""
-        return plan(layout, self._policy, Facts(folders=folders, shell=shell))
+        return plan(layout, self._policy(), Facts(folders=folders, shell=shell))
 
     def _make(
         self,

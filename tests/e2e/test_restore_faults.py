@@ -1,0 +1,87 @@
+"""What may go wrong while Zellij lives: no permission, a killed daemon, a Zellij that is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.daemon import ask, commands, wait_connected, wait_recorded
+from tests.e2e.harness import Zellij
+from zdriver.testing import Home, processes, until
+
+
+@pytest.fixture
+def project(home: Home) -> Path:
+    folder = home.path / "project"
+    folder.mkdir()
+    return folder
+
+
+def test_a_killed_daemon_is_back_within_five_seconds(home: Home, zellij: Zellij, project: Path) -> None:
+    opened = zellij.start("lives", cwd=project)
+    wait_connected(home, "lives")
+    place = {"cwd": str(project), "zellij_session": "lives"}
+    ask(home, "context.set_intent", text="survive", place=place)
+    daemon = ask(home, "daemon.status")["pid"]
+    os.kill(daemon, signal.SIGKILL)
+    killed = time.monotonic()
+    until(lambda: not processes.alive(daemon), what="the daemon to be gone")
+    wait_connected(home, "lives", deadline=5.0 - (time.monotonic() - killed))
+    assert ask(home, "daemon.status")["pid"] != daemon
+    assert ask(home, "context.intent", place=place)["text"] == "survive"
+    opened.action("new-pane")
+    opened.wait_panes(2)
+    wait_recorded(home, "lives", lambda panes: len(panes) == 2)
+    pipes = [pid for pid in home.running() if "pipe" in processes.argv(pid)]
+    assert len(pipes) == 2  # none of the old daemon's is left
+
+
+def test_without_permission_nothing_else_breaks(home: Home, zellij: Zellij, project: Path) -> None:
+    home.write_config(granted=False)
+    (Path(home.env["XDG_CACHE_HOME"]) / "zellij" / "permissions.kdl").unlink()
+    opened = zellij.start("denied", cwd=project)
+    opened.window.wait_for("Allow? (y/n)")
+    opened.keys("n")
+    opened.line("echo $((40+2))")
+    opened.window.wait_for("42")
+    opened.action("new-pane")
+    opened.wait_panes(2)
+
+
+@pytest.fixture
+def stopped() -> Iterator[list[int]]:
+    """Pids of stopped processes, to be woken at the end."""
+    pids: list[int] = []
+    yield pids
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_stopped_zellij_does_not_stop_the_daemon(
+    home: Home, zellij: Zellij, project: Path, stopped: list[int]
+) -> None:
+    stuck = zellij.start("stuck", cwd=project)
+    wait_connected(home, "stuck")
+    other = zellij.start("other", cwd=home.path)
+    wait_connected(home, "other")
+    server = stuck.server_pid()
+    os.kill(server, signal.SIGSTOP)
+    stopped.append(server)
+    place = {"cwd": str(project), "zellij_session": "stuck"}
+    for number in range(50):  # each would be pushed down to it
+        ask(home, "context.set_intent", text=f"intent {number}", place=place)
+    with pytest.raises(AssertionError, match=r"did not answer|does not answer"):
+        ask(home, "snapshot.save", place=place)
+    other.line("tail -f /dev/null")
+    other.wait_running("tail", "-f", "/dev/null")
+    wait_recorded(home, "other", lambda panes: ["tail", "-f", "/dev/null"] in commands(panes))
+    os.kill(server, signal.SIGCONT)
+    stuck.line("tail -s 9 -f /dev/null")
+    wait_recorded(
+        home, "stuck", lambda panes: ["tail", "-s", "9", "-f", "/dev/null"] in commands(panes), deadline=20
+    )

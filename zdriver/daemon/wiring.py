@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from zdriver.context.api import ContextApi
+from zdriver.core.config import load_config
 from zdriver.rpc.methods import MethodTable
 
 log = logging.getLogger(__name__)
@@ -68,4 +70,13 @@ def _stop(components: list[Component]) -> None:
 
 def assemble() -> Assembly:
     """Open the store and make every service. Raises StoreInUse and other ZdriverErrors."""
-    return Assembly()
+    from zdriver.context.service import ContextService
+    from zdriver.storage.sqlite import SqliteStore
+
+    store = SqliteStore(load_config().database())
+    try:
+        contexts = ContextService(store)
+        return Assembly(services={"context": (ContextApi, contexts)}, close=store.close)
+    except BaseException:
+        store.close()
+        raise

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast, get_type_hints
+from typing import Any, Self, get_type_hints
 
 import msgspec
 
@@ -25,8 +25,6 @@ from zdriver.core.ids import new_id
 from zdriver.rpc.framing import Framing
 from zdriver.rpc.methods import parameters
 from zdriver.rpc.protocol import PROTOCOL, Response, Welcome, as_error, request_line
-
-T = TypeVar("T")
 
 #: Seconds to wait for an answer.
 TIMEOUT = 30.0
@@ -219,9 +217,9 @@ class _Answered(Exception):
         self.error = error
 
 
-def proxy(connection: Connection, service: str, api: type[T]) -> T:
-    """An object whose methods are those of `api`, called over `connection`."""
-    return cast(T, _Proxy(connection, service, api))
+def proxy(connection: Connection, service: str, api: type[Any]) -> Any:
+    """An object whose methods are those of `api`, called over `connection`; annotate it as one."""
+    return _Proxy(connection, service, api)
 
 
 class _Proxy:

@@ -77,14 +77,28 @@ def is_unused(pid: int) -> bool:
     return platform.foreground(pid) == pid and not platform.children(pid)
 
 
+#: What `glance` saw of each pane; equal means that nothing has changed.
+Glances = dict[int, tuple[object, ...]]
+
+
+def glance(pids: Mapping[int, int]) -> Glances:
+    """A cheap look, to find out whether `look_up` would find anything new."""
+    seen: Glances = {}
+    for terminal, pid in pids.items():
+        group, name = platform.glance(pid)
+        if group in (0, -1, pid):
+            seen[terminal] = (group, name, platform.cwd(pid))
+        else:
+            seen[terminal] = (group, *platform.glance(group), platform.cwd(group))
+    return seen
+
+
 class Capture:
     """The newest layout of one Zellij session. One thread at a time."""
 
-    def __init__(
-        self, parse_dump: ParseDump, *, look: Callable[[Mapping[int, int]], Found] = look_up
-    ) -> None:
+    def __init__(self, parse_dump: ParseDump) -> None:
         self._parse = parse_dump
-        self._look = look
+        self._glances: Glances = {}
         self._dump: Layout | None = None
         self.state: State | None = None
         self.processes: Found = {}
@@ -95,7 +109,7 @@ class Capture:
     def update(self, state: State) -> bool:
         """Take what the plugin pushed; whether there is a new layout."""
         self.state = state
-        self.processes = self._look(state.pids)
+        self._look(state)
         if state.layout is not None:
             try:
                 self._dump = self._parse(state.layout)
@@ -108,11 +122,16 @@ class Capture:
         """Look whether something changed of which Zellij said nothing; whether it did."""
         if self.state is None:
             return False
-        processes = self._look(self.state.pids)
-        if processes == self.processes:
+        before = self.processes
+        if glance(self.state.pids) == self._glances:
             return False
-        self.processes = processes
-        return self._again(self.state)
+        self._look(self.state)
+        return before != self.processes and self._again(self.state)
+
+    def _look(self, state: State) -> None:
+        # The glance first: what changes between the two is found by the next one.
+        self._glances = glance(state.pids)
+        self.processes = look_up(state.pids)
 
     def _again(self, state: State) -> bool:
         known = self.layout or self._dump

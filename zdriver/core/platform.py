@@ -108,6 +108,31 @@ def process_ps(pid: int) -> Process | None:
         return None
 
 
+def glance(pid: int) -> tuple[int, str]:
+    """(foreground group of its terminal, name of the program); changes when either does. (0, ""): gone.
+
+    A tenth of the cost of `process` and `argv` together, for whoever asks every second.
+    """
+    if not LINUX:
+        found = process(pid)
+        return (0, "") if found is None else (found.tty_group, "")
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0, ""
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        return 0, ""
+    finally:
+        os.close(fd)
+    end = data.rfind(b")")
+    fields = data[end + 2 :].split(None, 6)
+    if len(fields) < 6 or fields[0] in b"ZX":
+        return 0, ""
+    return int(fields[5]), os.fsdecode(data[data.find(b"(") + 1 : end])
+
+
 def argv(pid: int) -> tuple[str, ...]:
     """Exact arguments; empty when the process is gone, somebody else's, or the kernel's."""
     return _argv_proc(pid) if LINUX else argv_ps(pid)

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 TICK = 1.0  #: seconds between looks at what Zellij does not report
 CAPTURE_TIMEOUT = 5.0  #: seconds
+DUMP_AGAIN = 5.0  #: seconds to the next try, where a dump could not be made sense of
 #: A pane that vanished is believed after this long: it may be the whole session that is ending.
 CONFIRM_LOSS = 1.0
 
@@ -97,6 +98,7 @@ class LiveSession:
         self._recorded: Layout | None = None
         self._loss: tuple[frozenset[int], int] | None = None  #: panes without a process; panes in all
         self._loss_since = 0.0
+        self._next_dump = 0.0
         self._busy = threading.RLock()
         self._worker = threading.Thread(target=self._run, name=f"session {server.session}", daemon=True)
         self._bridge = bridge.Bridge(server, hello, frames=frames, on_call=self._on_call, on_end=self._on_end)
@@ -232,7 +234,8 @@ class LiveSession:
         came = self._absorb(0.0) or self.capture.refresh()
         if self._over or self.ready is None or self.capture.state is None:
             return
-        if self.capture.needs_dump:
+        if self.capture.needs_dump and (came or time.monotonic() >= self._next_dump):
+            self._next_dump = time.monotonic() + DUMP_AGAIN
             self._dump()
         if not self._opened and self.capture.layout is not None:
             self._opened = True

@@ -71,12 +71,12 @@ def _edit() -> None:
 
     with services() as driver:
         current = driver.context.intent(place=place())
-        text = edit_text(current.text if current else "")
-        if not text or (current and text == current.text):
-            note("nothing changed")
-            answer(current, lambda: "")
-            return
-    _set(text)
+    text = edit_text(current.text if current else "")
+    if text and not (current and text == current.text):
+        _set(text)
+        return
+    note("nothing changed")
+    answer(current, lambda: "")
 
 
 def _shown(current: Intent) -> str:

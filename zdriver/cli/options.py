@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -60,7 +60,7 @@ def complete_contexts(
     from zdriver.core.ids import short
 
     def find() -> list[CompletionItem[str]]:
-        with services() as driver:
+        with services(start=False) as driver:
             found = driver.context.contexts()
         return [
             CompletionItem(short(c.id), help=f"{c.root} {c.zellij_session}".strip())
@@ -78,7 +78,7 @@ def complete_entries(
     from zdriver.core.ids import short
 
     def find() -> list[CompletionItem[str]]:
-        with services() as driver:
+        with services(start=False) as driver:
             found = driver.context.history(limit=50)
         return [
             CompletionItem(short(e.id), help=f"{e.type}: {e.text[:50]}")
@@ -95,7 +95,7 @@ def complete_generations(
     from zdriver.cli.services import services
 
     def find() -> list[CompletionItem[str]]:
-        with services() as driver:
+        with services(start=False) as driver:
             found = driver.snapshot.list(limit=50)
         return [
             CompletionItem(str(s.generation), help=f"{s.zellij_session}: {s.tabs} tabs, {s.panes} panes")
@@ -109,7 +109,3 @@ def complete_generations(
 def examples(*lines: str) -> str:
     """An epilog that shows how a command is used; click keeps its lines as they are."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-def joined(words: Sequence[str]) -> str:
-    return " ".join(words)

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
@@ -155,7 +154,7 @@ def age(moment: datetime, now: datetime | None = None) -> str:
     return moment.astimezone().strftime("%Y-%m-%d")
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
+def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Left-aligned columns, two spaces apart; widths count cells and ignore styling."""
     if not rows:
         return ""
@@ -173,8 +172,3 @@ def _cells(text: str) -> int:
 
     plain = click.unstyle(text)
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in plain)
-
-
-def to_builtins(data: object) -> Any:
-    """A Struct as plain dicts and lists, times as ISO 8601."""
-    return msgspec.to_builtins(data)

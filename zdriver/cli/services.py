@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from zdriver.cli.output import progress, settings
-from zdriver.core.errors import InvalidInput
+from zdriver.core.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from zdriver.context.model import Place
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def services() -> Iterator[Driver]:
+def services(*, start: bool = True, doing: str = "waiting for the zdriver daemon") -> Iterator[Driver]:
+    """The daemon's services; `doing` is said on a terminal when the block takes long.
+
+    start  start the daemon if it is not running; else calls raise Unavailable
+    """
     from zdriver.library import connect
 
-    with progress("starting the zdriver daemon"):
-        driver = connect()
-    with driver:
+    with progress(doing), connect(start=start, client="cli") as driver:
         yield driver
 
 
@@ -29,9 +31,15 @@ def place() -> Place:
     """Where the command was given, with `--context` in it."""
     import msgspec
 
+    from zdriver.context.model import Place
     from zdriver.library import here
 
-    return msgspec.structs.replace(here(), context=settings().context)
+    if not settings().context:
+        return here()
+    try:
+        return msgspec.structs.replace(here(), context=settings().context)
+    except Unavailable:  # a deleted folder does not matter when the context is named
+        return Place(context=settings().context)
 
 
 def given_text(words: tuple[str, ...]) -> str:

@@ -1,0 +1,109 @@
+"""`zdriver daemon`: the process that remembers."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from zdriver.cli.options import examples, json_option
+from zdriver.cli.output import age, answer, dim, green, home_relative, note, progress, table, yellow
+from zdriver.cli.services import services
+from zdriver.core.errors import Unavailable
+from zdriver.daemon.api import DaemonStatus
+
+#: Seconds that a stopping daemon gets to finish what it accepted.
+STOP_TIMEOUT = 15.0
+
+
+@click.group(epilog=examples("zdriver daemon status", "zdriver daemon stop"))
+def daemon() -> None:
+    """Start, stop and look at the daemon.
+
+    It starts by itself with the first command or Zellij session that needs it, and ends
+    when nothing does; see `daemon.idle_exit` in `zdriver config show`.
+    """
+
+
+@daemon.command(epilog=examples("zdriver daemon start"))
+@json_option
+def start() -> None:
+    """Start it, unless it is running."""
+    with services(doing="starting the zdriver daemon") as driver:
+        status = driver.daemon.status()
+    answer(status, lambda: f"{green('✓')} the daemon is running, pid {status.pid}")
+
+
+@daemon.command(epilog=examples("zdriver daemon stop"))
+@json_option
+def stop() -> None:
+    """Stop it; what was accepted is finished first."""
+    status = _running()
+    if status is None:
+        note("the daemon is not running")
+        answer(None, lambda: "")
+        return
+    with progress("waiting for the daemon to finish"):
+        with services(start=False) as driver:
+            driver.daemon.stop()
+        _wait_for_end(status)
+    answer(status, lambda: f"{green('✓')} the daemon has stopped")
+
+
+@daemon.command(epilog=examples("zdriver daemon status", "zdriver daemon status --json"))
+@json_option
+def status() -> None:
+    """Show whether it runs, and what it does.
+
+    Exit code 5 when it does not run.
+    """
+    found = _running()
+    if found is None:
+        raise Unavailable(
+            "the daemon is not running", hint="it starts by itself; `zdriver daemon start` starts it now"
+        )
+    answer(found, lambda: _shown(found))
+    for notice in found.notices:
+        note(yellow(f"! {notice}"))
+
+
+@daemon.command(
+    epilog=examples("zdriver daemon run        in the foreground, to watch it or under a supervisor")
+)
+def run() -> None:
+    """Run it in this terminal until Ctrl-C."""
+    from zdriver.daemon.options import Options
+    from zdriver.daemon.process import run as serve
+
+    raise click.exceptions.Exit(serve(Options()))
+
+
+def _running() -> DaemonStatus | None:
+    try:
+        with services(start=False) as driver:
+            return driver.daemon.status()
+    except Unavailable:
+        return None
+
+
+def _wait_for_end(old: DaemonStatus) -> None:
+    deadline = time.monotonic() + STOP_TIMEOUT
+    while (now := _running()) and now.pid == old.pid:
+        if time.monotonic() > deadline:
+            raise Unavailable(f"the daemon (pid {old.pid}) is still busy", hint="look again in a while")
+        time.sleep(0.05)
+
+
+def _shown(of: DaemonStatus) -> str:
+    idle = f"after {of.idle_exit // 60} min without use" if of.idle_exit else "never by itself"
+    rows = [
+        ("pid", f"{of.pid}, since {age(of.started_at)}"),
+        ("version", of.version),
+        ("in use by", f"{of.clients} clients, {of.plugins} Zellij sessions"),
+        ("ends", idle),
+        ("memory", f"{of.memory_kib // 1024} MB" if of.memory_kib else "unknown"),
+        ("socket", home_relative(of.socket)),
+        ("database", home_relative(of.database)),
+        ("log", home_relative(of.log) if of.log else "this terminal's"),
+    ]
+    return table([(dim(name), value) for name, value in rows])

@@ -51,7 +51,8 @@ def open_writer(path: Path) -> apsw.Connection:
         pragma(connection, "cell_size_check = ON")
         # The writer checkpoints between batches, never inside somebody's commit.
         pragma(connection, "wal_autocheckpoint = 0")
-        pragma(connection, "journal_size_limit = 4194304")
+        # As large as it grows between checkpoints: overwriting is cheaper than appending.
+        pragma(connection, "journal_size_limit = 16777216")
         pragma(connection, "cache_size = -8000")
     except BaseException:
         connection.close(True)

@@ -18,8 +18,10 @@ from zdriver.storage.sqlite.readers import Drained, ReaderPool
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-CHECKPOINT_PAGES = 1000  #: when nothing waits
-CHECKPOINT_PAGES_BUSY = 8000  #: even when something does
+#: The log is moved into the database at this many pages of 4 KiB when nothing is written …
+CHECKPOINT_PAGES = 1000
+#: … and at this many even when something is: each time costs the next save some milliseconds.
+CHECKPOINT_PAGES_BUSY = 4000
 DRAIN_SECONDS = 10.0  #: how long opening anew waits for running reads
 
 
@@ -86,9 +88,12 @@ class Database:
             self._let_go()
             self._start(thorough=True)
 
-    def checkpoint(self, *, busy: bool) -> None:
+    def wants_checkpoint(self) -> bool:
+        return self._wal_pages >= CHECKPOINT_PAGES
+
+    def checkpoint(self, *, idle: bool) -> None:
         """For the writer: move the log into the database when it has grown. Raises apsw.Error."""
-        if self._wal_pages >= (CHECKPOINT_PAGES_BUSY if busy else CHECKPOINT_PAGES):
+        if self._wal_pages >= (CHECKPOINT_PAGES if idle else CHECKPOINT_PAGES_BUSY):
             self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._wal_pages = 0
 

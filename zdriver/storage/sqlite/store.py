@@ -72,7 +72,7 @@ class SqliteStore:
                 clock=clock,
                 sinks=tuple(sinks),
                 wake=self._wake,
-                idle=self._backups.start_when_due,
+                after=self._backups.start_when_due,
             )
         except BaseException:
             self._ownership.release()

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 64
 BATCH_SECONDS = 0.005
+#: With nothing to write for so long, the log is moved into the database.
+IDLE_SECONDS = 0.1
 REQUEST_KEPT_US = 24 * 3600 * 1_000_000
 EXPIRE_EVERY_US = 600 * 1_000_000
 CLOSED = Unavailable("the store is closed", hint="open it again")
@@ -53,15 +55,15 @@ class Writer:
         clock: Clock,
         sinks: tuple[str, ...],
         wake: Callable[[], None],
-        idle: Callable[[], None],
+        after: Callable[[], None],
     ) -> None:
-        """`wake` is called after commits with events, `idle` after every batch."""
+        """`wake` is called after commits with events, `after` after every batch."""
         self._database = database
         self._reserve = reserve
         self._clock = clock
         self._sinks = sinks
         self._wake = wake
-        self._idle = idle
+        self._after = after
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._held: Job | None = None
         self._accepting = threading.Lock()
@@ -87,7 +89,7 @@ class Writer:
 
     def _loop(self) -> None:
         while True:
-            job = self._held or self._queue.get()
+            job = self._held or self._wait()
             self._held = None
             if job is None:
                 return
@@ -97,7 +99,15 @@ class Writer:
                 self._alone(job)
             else:
                 self._commit(job)
-            self._idle_work()
+            self._upkeep(idle=False)
+
+    def _wait(self) -> Job | None:
+        if self._database.wants_checkpoint():
+            try:
+                return self._queue.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                self._upkeep(idle=True)
+        return self._queue.get()
 
     def _alone(self, job: Job) -> None:
         assert job.alone is not None
@@ -236,17 +246,17 @@ class Writer:
         tx.run("request.keep", key=job.request, digest=job.digest, result=result, at=tx.now())
         return value
 
-    def _idle_work(self) -> None:
+    def _upkeep(self, *, idle: bool) -> None:
         """Between batches; what fails here fails nobody's write."""
         try:
-            self._database.checkpoint(busy=not self._queue.empty())
+            self._database.checkpoint(idle=idle)
             now = self._clock()
             if not 0 <= now - self._expired_at < EXPIRE_EVERY_US:
                 self._expired_at = now
                 self._database.connection.execute(
                     self._database.catalog["request.expire"], {"before": now - REQUEST_KEPT_US}
                 ).fetchall()
-            self._idle()
+            self._after()
         except apsw.FullError:
             self._reserve.free()
         except (apsw.Error, ZdriverError):

@@ -21,7 +21,7 @@ CREATE INDEX contexts_root ON contexts (root);
 
 -- Intents and milestones. `seq` is the order in which they were committed.
 CREATE TABLE entries (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     context_id TEXT NOT NULL REFERENCES contexts (id),
     type TEXT NOT NULL CHECK (type IN ('intent', 'milestone')),
@@ -46,9 +46,10 @@ CREATE VIRTUAL TABLE search USING fts5 (
 INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
 
 -- What happened, for ever. Only `forget` touches a row again, and only its payload's texts.
+-- Few indexes: each would cost every save a page of the log.
 CREATE TABLE events (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
+    sequence INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
     type TEXT NOT NULL,
     aggregate TEXT NOT NULL,
     aggregate_seq INTEGER NOT NULL,
@@ -57,7 +58,6 @@ CREATE TABLE events (
     envelope BLOB NOT NULL,
     UNIQUE (aggregate, aggregate_seq)
 ) STRICT;
-CREATE INDEX events_subject ON events (subject);
 
 CREATE TABLE deliveries (
     sink TEXT NOT NULL,
@@ -74,7 +74,6 @@ CREATE TABLE requests (
     result TEXT NOT NULL,
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX requests_at ON requests (at);
 
 CREATE TABLE blobs (
     key TEXT NOT NULL PRIMARY KEY, -- SHA-256 of the content, in hex

@@ -20,7 +20,7 @@ from zdriver.cli.services import services
 @json_option
 def attach(zellij_session: str, zellij_pid: int, client: int, cwd: str) -> None:
     """Connect a Zellij session's plugin."""
-    from zdriver.daemon.bridges import Attached
+    from zdriver.daemon.attaching import Attached
 
     with services() as driver:
         attached = driver.call(

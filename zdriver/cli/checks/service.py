@@ -8,15 +8,17 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from zdriver import __version__
 from zdriver.cli.checks import Check, fail, ok, warn
 from zdriver.cli.output import home_relative
 from zdriver.core import config, paths
+from zdriver.core.build import build_id
 from zdriver.core.errors import ZdriverError
 from zdriver.daemon.api import DaemonStatus
 
 SPACE_LOW = 200 << 20  #: bytes
 SPACE_NONE = 20 << 20
+
+_RECOVER = "`zdriver daemon stop`, then any command keeps it aside and recovers what is readable"
 
 
 def check_service() -> Iterator[Check]:
@@ -52,10 +54,10 @@ def _daemon() -> Iterator[Check]:
         else:
             yield ok("daemon", "not running; it starts with the first command that needs it")
         return
-    if status.version != __version__:
+    if status.build != build_id():
         yield warn(
             "daemon",
-            f"is version {status.version}, this command {__version__}",
+            f"pid {status.pid} runs another build of zdriver than this command",
             "`zdriver daemon stop` lets the new one start",
         )
     else:
@@ -96,14 +98,12 @@ def _store(database: Path) -> Check:
         finally:
             connection.close()
     except (ZdriverError, apsw.Error) as error:
-        return fail(
-            "store", f"{name}: {error}", "`zdriver daemon stop`, then any command recovers what is readable"
-        )
+        return fail("store", f"{name} cannot be read: {error}", _RECOVER)
     if said != ["ok"]:
         return fail(
             "store",
             f"{name} is damaged: {said[0]}",
-            "`zdriver daemon stop`, then any command keeps it aside and recovers what is readable",
+            _RECOVER,
         )
     return ok("store", f"{name}, {database.stat().st_size / 1e6:.1f} MB, sound")
 

@@ -96,6 +96,7 @@ CREATE TABLE snapshots (
 ) STRICT;
 CREATE INDEX snapshots_session ON snapshots (host, zellij_session, generation);
 CREATE INDEX snapshots_root ON snapshots (host, root, generation);
+CREATE INDEX snapshots_content ON snapshots (content);
 
 -- Scrollback a snapshot's panes name.
 CREATE TABLE snapshot_blobs (

@@ -19,7 +19,6 @@ from typing import Any, Self, TypeVar
 
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.context.model import Place
-from zdriver.core import paths
 from zdriver.core.errors import Unavailable
 from zdriver.daemon.api import DaemonApi
 from zdriver.rpc.client import TIMEOUT, Connection, proxy
@@ -83,11 +82,9 @@ def connect(*, start: bool = True, timeout: float = TIMEOUT, client: str = "pyth
     start    start the daemon when it is not running; else calls raise Unavailable
     timeout  seconds per call
     """
-    from zdriver.daemon.starting import ensure
+    from zdriver.daemon.starting import ensure, find
 
-    return Connected(
-        Connection(paths.daemon_socket, start=ensure if start else None, timeout=timeout, client=client)
-    )
+    return Connected(Connection(find, start=ensure if start else None, timeout=timeout, client=client))
 
 
 def open() -> Driver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -46,7 +47,16 @@ class FileLock:
         if not self.in_place():  # the file was replaced between open and flock
             self.release()
             return False
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"%d\n" % os.getpid(), 0)  # for messages only
         return True
+
+    def holder(self) -> str:
+        """The pid that whoever took it left, for a message; "" when none can be read."""
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return self.path.read_text().strip()
+        return ""
 
     def in_place(self) -> bool:
         """Whether what others would lock is still this file."""

@@ -15,7 +15,6 @@ import os
 import select
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,13 +23,14 @@ from typing import Literal
 from zdriver.core import paths
 from zdriver.core.build import build_id
 from zdriver.core.config import Config, load_config
-from zdriver.core.errors import Conflict, ZdriverError
-from zdriver.daemon import forkserver, logfile
+from zdriver.core.errors import Conflict, StoreInUse, ZdriverError
+from zdriver.daemon import logfile
 from zdriver.daemon.api import DaemonApi, DaemonStatus
+from zdriver.daemon.forks import Forks
 from zdriver.daemon.lock import FileLock
 from zdriver.daemon.options import Inherited, Options, command
 from zdriver.daemon.sockets import Listener, answers
-from zdriver.daemon.starting import Ready
+from zdriver.daemon.starting import Ready, advertise, advertised
 from zdriver.daemon.status import memory_kib, version
 from zdriver.daemon.wiring import Assembly, assemble
 from zdriver.rpc.methods import MethodTable
@@ -103,7 +103,7 @@ class Daemon(DaemonApi):
     # -- what clients ask ---------------------------------------------------------------
 
     def status(self) -> DaemonStatus:
-        pids = [os.getpid(), *([self._forks.pid] if self._forks.alive else [])]
+        fork_server = self._forks.pid
         return DaemonStatus(
             pid=os.getpid(),
             version=version(),
@@ -114,9 +114,9 @@ class Daemon(DaemonApi):
             database=str(self._config.database()),
             clients=self._server.connections,
             plugins=self._assembly.plugins(),
-            fork_server=self._forks.alive,
+            fork_server=fork_server != 0,
             idle_exit=self._config.daemon.idle_exit,
-            memory_kib=sum(map(memory_kib, pids)),
+            memory_kib=memory_kib(os.getpid()) + (memory_kib(fork_server) if fork_server else 0),
             notices=self._assembly.notices(),
         )
 
@@ -166,18 +166,15 @@ class Daemon(DaemonApi):
         elif not self._take_lock(FileLock(folder / "daemon.lock")):
             ready.serving()  # somebody else is
             return
-        self._bind(inherited)
-        self._forks = forkserver.start(self._fork_listener)
+        self._listen(inherited)
         try:
             self._serve(ready)
+            if self._ending == "execute":
+                self._execute_again()
         finally:
-            if self._ending != "execute":
-                self._listener.close()
-                self._fork_listener.close()
-            self._forks.drain()
-        if self._ending == "execute":
-            self._execute_again()
-        self._lock.release()
+            self._listener.close()
+            self._forks.end()
+            self._lock.release()
 
     def _take_lock(self, lock: FileLock) -> bool:
         self._lock = lock
@@ -187,21 +184,21 @@ class Daemon(DaemonApi):
                 return False
             if time.monotonic() > deadline:
                 raise Conflict(
-                    "another daemon holds the lock and does not answer",
-                    hint=f"end it: fuser -k {lock.path}",
+                    f"another daemon (pid {lock.holder() or 'unknown'}) is there and does not answer",
+                    hint=f"end it with kill -9, then try again; {paths.log_file()} may say why",
                 )
         return True
 
-    def _bind(self, inherited: Inherited | None) -> None:
+    def _listen(self, inherited: Inherited | None) -> None:
         if inherited is None:
             self._listener = Listener.bind(paths.daemon_socket())
-            self._fork_listener = Listener.bind(paths.fork_socket())
+            self._forks = Forks.bind(paths.fork_socket())
         else:
             self._listener = Listener.inherited(paths.daemon_socket(), inherited.daemon)
-            self._fork_listener = Listener.inherited(paths.fork_socket(), inherited.fork)
+            self._forks = Forks.inherited(paths.fork_socket(), inherited.fork)
 
     def _serve(self, ready: Ready) -> None:
-        self._assembly = self._assembling()
+        self._assembly = self._assemble()
         table = MethodTable()
         table.add("daemon", DaemonApi, self)
         table.add_function("hello", self.hello, wants_connection=True)
@@ -213,16 +210,28 @@ class Daemon(DaemonApi):
             self._on_signals()
             gc.collect()
             gc.freeze()
+            advertise(self._listener.path)
             log.info("serving %s, pid %d, build %s", self._listener.path, os.getpid(), self._build)
             ready.serving()
             self._wait()
             log.info("ending: %s", self._ending)
             if self._ending != "execute":  # new clients find no socket and start the next daemon
                 self._listener.withdraw()
-                self._fork_listener.withdraw()
+                self._forks.withdraw()
             self._server.stop(DRAIN)
         finally:
             self._assembly.stop()
+
+    def _assemble(self) -> Assembly:
+        """A daemon that lost its folder, or was killed, may own the store a moment longer."""
+        deadline = time.monotonic() + TAKE_OVER
+        while True:
+            try:
+                return self._assembling()
+            except StoreInUse:
+                if time.monotonic() > deadline or advertised() is not None:
+                    raise
+                time.sleep(0.1)
 
     def _on_signals(self) -> None:
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
@@ -236,17 +245,20 @@ class Daemon(DaemonApi):
             self._waker.send(b"\0")
 
     def _wait(self) -> None:
-        poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
         while not self._ending:
-            if poll.poll(LOOK_EVERY * 1000):
-                with contextlib.suppress(BlockingIOError):
-                    self._wake.recv(256)
-            else:
-                self._look()
+            poll = select.poll()
+            poll.register(self._wake, select.POLLIN)
+            if (died := self._forks.watch()) >= 0:
+                poll.register(died, select.POLLIN)
+            poll.poll(LOOK_EVERY * 1000)
+            with contextlib.suppress(BlockingIOError):
+                self._wake.recv(256)
+            self._look()
 
     def _look(self) -> None:
         """What nobody tells us: sockets that were removed, a full log, a dead fork server, idleness."""
+        if self._ending:
+            return
         if self._logs is not None:
             with contextlib.suppress(OSError):
                 self._logs.turn_over()
@@ -258,22 +270,17 @@ class Daemon(DaemonApi):
             old, self._listener = self._listener, Listener.bind(self._listener.path)
             self._server.replace_listener(self._listener.sock)
             old.close()
-        if not self._fork_listener.in_place() or not self._forks.alive:
-            log.warning("the fork server or its socket is gone; starting it again")
-            self._forks.drain()
-            self._fork_listener.close()
-            self._fork_listener = Listener.bind(self._fork_listener.path)
-            self._forks = forkserver.spawn(self._fork_listener)
+        self._forks.look()
         limit = self._config.daemon.idle_exit
         if limit and not self._assembly.plugins() and self._server.idle_seconds() > limit:
             self._end("idle")
 
     def _execute_again(self) -> None:
-        sockets = self._listener.sock, self._fork_listener.sock
-        fds = Inherited(lock=self._lock.fileno(), daemon=sockets[0].fileno(), fork=sockets[1].fileno())
-        for fd in (fds.lock, fds.daemon, fds.fork):
+        """Become the program that is installed now. The listening sockets and the lock stay open."""
+        for fd in (self._lock.fileno(), self._listener.sock.fileno()):
             os.set_inheritable(fd, True)
+        fork = self._forks.hand_over()
         signal.set_wakeup_fd(-1)
-        argv = command(Options(log=self._options.log, inherited=fds))
-        sys.stdout.flush()
+        kept = Inherited(lock=self._lock.fileno(), daemon=self._listener.sock.fileno(), fork=fork)
+        argv = command(Options(log=self._options.log, inherited=kept))
         os.execv(argv[0], argv)

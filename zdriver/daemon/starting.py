@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -30,6 +31,33 @@ class Outcome(msgspec.Struct, frozen=True):
     data: ErrorData = ErrorData()
 
 
+def find() -> Path:
+    """The socket to connect to: this environment's, else the one of the daemon that has the store.
+
+    The same user may have `XDG_RUNTIME_DIR` in one place and not in another (cron, sudo, ssh).
+    """
+    usual = paths.daemon_socket()
+    return usual if usual.exists() else advertised() or usual
+
+
+def advertise(socket: Path) -> None:
+    """Leave beside the store where its daemon listens. A convenience: no harm when it fails."""
+    note = paths.data_dir() / "daemon.socket"
+    with contextlib.suppress(OSError):
+        new = note.with_suffix(".new")
+        new.write_text(str(socket))
+        new.replace(note)
+
+
+def advertised() -> Path | None:
+    """Where a daemon of another environment listens, if it does."""
+    try:
+        socket = Path((paths.data_dir() / "daemon.socket").read_text())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return socket if socket.is_absolute() and socket != paths.daemon_socket() and answers(socket) else None
+
+
 def ensure() -> None:
     """Make a daemon listen on the socket. Raises Unavailable, and why it could not start."""
     folder = paths.private_dir(paths.runtime_dir())
@@ -38,7 +66,7 @@ def ensure() -> None:
     if not lock.take(START_TIMEOUT):
         raise Unavailable("somebody else has been starting the daemon for too long", hint=_look())
     with lock:
-        if not answers(paths.daemon_socket()):
+        if not answers(paths.daemon_socket()) and advertised() is None:
             spawn(max(1.0, deadline - time.monotonic()))
 
 

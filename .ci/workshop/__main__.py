@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import signal
 import sys
@@ -11,8 +10,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from workshop import checks, debian, envs, pythons, suite, zellij
-from workshop.phase import Failed, phase
+from workshop import checks, debian, envs, pythons, starting, suite, zellij
+from workshop.phase import Failed, phase, shown
 from workshop.places import CHECKOUT, cache
 
 
@@ -70,26 +69,23 @@ def lint(_: argparse.Namespace) -> int:
 
 def start(_: argparse.Namespace) -> int:
     """Open Zellij with zdriver here; without a terminal, play the demo."""
-    program = zellij.ensure()
+    with phase(f"Zellij {zellij.VERSION}"):
+        program = zellij.ensure()
     _deps, app = _environment(pythons.this(), "run")
-    path = os.pathsep.join([str(app / "bin"), str(program.parent), os.environ.get("PATH", os.defpath)])
-    environment = {**os.environ, "PATH": path}
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print("no terminal here: playing the demo instead", flush=True)
-        os.execve(app / "bin" / "zdriver", ["zdriver", "demo"], environment)
-    script = CHECKOUT / ".ci" / "start.py"
-    os.execve(app / "bin" / "python", ["python", str(script), str(program)], environment)
+    starting.start(app, program)
+    return 0
 
 
 def bench(arguments: argparse.Namespace) -> int:
-    program = zellij.ensure()
+    """Measure the installed wheel; the table is printed and `bench.json` written."""
+    with phase(f"Zellij {zellij.VERSION}"):
+        program = zellij.ensure()
     _deps, app = _environment(pythons.this(), "dev")
-    path = os.pathsep.join([str(app / "bin"), str(program.parent), os.environ.get("PATH", os.defpath)])
     with suite.copied() as where:
-        os.chdir(where)
-        out = CHECKOUT / "bench.json"
-        argv = [str(app / "bin" / "python"), "-m", "tests.bench", "--json", str(out), *arguments.options]
-        return os.spawnve(os.P_WAIT, argv[0], argv, {**os.environ, "PATH": path})
+        out = ("--json", CHECKOUT / "bench.json")
+        environment = {"PATH": starting.path_with(app, program)}
+        module = (app / "bin" / "python", "-m", "tests.bench")
+        return shown(*module, *out, *arguments.options, cwd=where, env=environment)
 
 
 def plugin(_: argparse.Namespace) -> int:

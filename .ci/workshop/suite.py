@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from workshop.phase import shown
 from workshop.places import CHECKOUT
+from workshop.starting import path_with
 
 QUICK = ("tests/unit", "tests/contract")
 ALL = (*QUICK, "tests/integration", "tests/e2e")
@@ -44,15 +44,10 @@ def pytest(
     env = {
         # The test that asks where zdriver was imported from compares with this.
         "ZDRIVER_TEST_PREFIX": str(app),
-        "PATH": _path(app, zellij),
+        "PATH": path_with(app, zellij),
         "PYTHONPATH": "",
     }
     there = [folder for folder in folders if any((where / folder).rglob("test_*.py"))]
     python = app / "bin" / "python"
     common = ("-p", "no:cacheprovider", "--timeout=300")
     return shown(python, "-m", "pytest", *common, *options, *there, cwd=where, env=env, limit=3600)
-
-
-def _path(app: Path, zellij: Path | None) -> str:
-    first = [str(app / "bin"), *([str(zellij.parent)] if zellij else [])]
-    return os.pathsep.join([*first, os.environ.get("PATH", os.defpath)])

@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.e2e.terminal import COLUMNS, ROWS, Tmux, Window
 from zdriver.testing import Home, PaneFact, Session, until
 from zdriver.testing.panes import sessions
@@ -98,7 +100,7 @@ class Opened(Session):
         def there() -> list[PaneFact]:
             try:
                 found = self.panes()
-            except subprocess.SubprocessError:  # a session that starts may not answer yet
+            except (subprocess.SubprocessError, msgspec.DecodeError):  # it starts, and has no answer yet
                 return []
             return found if len(found) == count and all(pane.pid or pane.held for pane in found) else []
 
@@ -108,7 +110,10 @@ class Opened(Session):
         """Wait until a pane has exactly this in its foreground."""
 
         def there() -> PaneFact | None:
-            return next((pane for pane in self.panes() if pane.argv == argv), None)
+            try:
+                return next((pane for pane in self.panes() if pane.argv == argv), None)
+            except (subprocess.SubprocessError, msgspec.DecodeError):
+                return None
 
         return until(there, what=f"{argv} in a pane", deadline=deadline, shows=self.screen)
 

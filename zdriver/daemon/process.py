@@ -164,7 +164,12 @@ class Daemon(DaemonApi):
         if inherited is not None:
             self._lock = FileLock.inherited(folder / "daemon.lock", inherited.lock)
         elif not self._take_lock(FileLock(folder / "daemon.lock")):
-            ready.serving()  # somebody else is
+            if not ready.asked:
+                raise Conflict(
+                    f"a daemon is already running (pid {self._lock.holder() or 'unknown'})",
+                    hint="`zdriver daemon status` shows it, `zdriver daemon stop` ends it",
+                )
+            ready.serving()  # somebody else is, which is all that was wanted
             return
         self._listen(inherited)
         try:
@@ -220,7 +225,7 @@ class Daemon(DaemonApi):
                 self._forks.withdraw()
             self._server.stop(DRAIN)
         finally:
-            self._assembly.stop()
+            self._assembly.stop(coming_back=self._ending == "execute")
 
     def _assemble(self) -> Assembly:
         """A daemon that lost its folder, or was killed, may own the store a moment longer."""

@@ -147,6 +147,11 @@ class Ready:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
+    @property
+    def asked(self) -> bool:
+        """Whether somebody waits to hear."""
+        return self._fd >= 0
+
     def serving(self) -> None:
         self._say(Outcome())
 

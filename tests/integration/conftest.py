@@ -1,0 +1,28 @@
+"""Fixtures: `home`, a throw-away home that this process lives in, too; `daemons`, what runs there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.daemons import Daemons
+from zdriver.testing import Home
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """All that is started in it ends with it. `zdriver.connect()` in the test means its daemon."""
+    with Home() as made:
+        for name in os.environ:
+            if name.startswith(("XDG_", "ZDRIVER_", "ZELLIJ")):
+                monkeypatch.delenv(name)
+        for name, value in made.env.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+@pytest.fixture
+def daemons(home: Home) -> Daemons:
+    return Daemons(home)

@@ -1,0 +1,81 @@
+"""What the tests of the daemon ask and do: programs in a home, and the daemon's processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import zdriver
+from zdriver.core import paths, platform
+from zdriver.testing import Home, until
+
+#: What a user calls; the checkout's script when this interpreter has none.
+PROGRAM = Path(sys.executable).with_name("zdriver")
+SCRIPT = Path(zdriver.__file__).parent / "data" / "bin" / "zdriver"
+
+
+def program() -> list[str]:
+    return [str(PROGRAM)] if PROGRAM.exists() else [sys.executable, str(SCRIPT)]
+
+
+class Daemons:
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def pids(self) -> list[int]:
+        """Daemon processes of this home, fork servers left out."""
+        return [pid for pid in self._mains() if platform.process(pid) and not self._is_fork_server(pid)]
+
+    def fork_servers(self) -> list[int]:
+        return [pid for pid in self._mains() if self._is_fork_server(pid)]
+
+    def _mains(self) -> list[int]:
+        main = "/zdriver/daemon/__main__.py"
+        return [
+            pid
+            for pid in self.home.running()
+            if platform.process(pid) and any(word.endswith(main) for word in platform.argv(pid))
+        ]
+
+    def _is_fork_server(self, pid: int) -> bool:
+        found = platform.process(pid)
+        return found is not None and found.parent in self._mains()
+
+    def pid(self) -> int:
+        """Of the daemon that answers; it is started if need be."""
+        with zdriver.connect() as driver:
+            return driver.daemon.status().pid
+
+    def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
+        os.kill(pid, number)
+
+    def gone(self, pid: int) -> None:
+        until(lambda: platform.process(pid) is None, what=f"the end of {pid}", deadline=20)
+
+    def log(self) -> str:
+        return self.home.daemon_log.read_text() if self.home.daemon_log.exists() else ""
+
+    def run(
+        self, *words: str, env: Mapping[str, str] | None = None, **options: object
+    ) -> subprocess.CompletedProcess[str]:
+        """`zdriver WORDS`, with everything it prints."""
+        return subprocess.run(  # type: ignore[call-overload,no-any-return]  # options are passed on
+            [*program(), *words],
+            **{
+                "capture_output": True,
+                "text": True,
+                "timeout": 60,
+                "env": {**self.home.env, **(env or {})},
+                "cwd": self.home.path,
+                "stdin": subprocess.DEVNULL if "input" not in options else None,
+                **options,
+            },
+        )
+
+    @property
+    def socket(self) -> Path:
+        return paths.daemon_socket()

@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable
 
 from zdriver.context import choosing
-from zdriver.context.api import ContextApi, SnapshotApi
+from zdriver.context.api import ContextApi
 from zdriver.context.banner import banner_lines, offer_lines
 from zdriver.context.ledger import Candidate, Ledger, SeenServer, is_running
-from zdriver.context.model import Place, RestoreReport, SnapshotContent
-from zdriver.context.restoring import RestoreService
+from zdriver.context.model import Place, RestoreReport, SnapshotContent, SnapshotInfo
+from zdriver.context.restoring import RestoreService, Snapshots
 from zdriver.context.terminal import Clients, Terminal, Terminals
 from zdriver.core.clock import Clock, to_datetime
-from zdriver.core.errors import Conflict, NotFound, ZdriverError
+from zdriver.core.errors import Conflict, NotFound, StoreDamaged, ZdriverError
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Openings:
     def __init__(
         self,
         ledger: Ledger,
-        snapshots: SnapshotApi,
+        snapshots: Snapshots,
         contexts: ContextApi,
         restores: RestoreService,
         terminals: Terminals,
@@ -130,35 +130,35 @@ class Openings:
         carried_on = self._ledger.carried_on()
         found = []
         for candidate in self._ledger.candidates(root=terminal.root, name=terminal.zellij_session):
-            try:
-                found.append(self._closed_one(candidate, last, dismissed, carried_on))
-            except NotFound:
+            info = self._readable(candidate)
+            if info is None:
                 continue
+            server = last.get(info.zellij_session)
+            ended = server.ended_at if server is not None else None
+            found.append(
+                choosing.Closed(
+                    zellij_session=info.zellij_session,
+                    root=info.root,
+                    generation=info.generation,
+                    taken_at=info.taken_at,
+                    panes=info.panes,
+                    opened_at=to_datetime(server.opened_at) if server is not None else None,
+                    closed_at=to_datetime(ended) if ended is not None else None,
+                    crashed=server.crashed if server is not None else False,
+                    dismissed=info.generation in dismissed,
+                    restored=info.generation <= carried_on.get(info.zellij_session, 0),
+                )
+            )
         return found
 
-    def _closed_one(
-        self,
-        candidate: Candidate,
-        last: dict[str, SeenServer],
-        dismissed: set[int],
-        carried_on: dict[str, int],
-    ) -> choosing.Closed:
-        name = candidate.zellij_session
-        info = self._snapshots.show(candidate.generation).info
-        server = last.get(name)
-        ended = server.ended_at if server is not None else None
-        return choosing.Closed(
-            zellij_session=name,
-            root=info.root,
-            generation=info.generation,
-            taken_at=info.taken_at,
-            panes=info.panes,
-            opened_at=to_datetime(server.opened_at) if server is not None else None,
-            closed_at=to_datetime(ended) if ended is not None else None,
-            crashed=server.crashed if server is not None else False,
-            dismissed=info.generation in dismissed,
-            restored=info.generation <= carried_on.get(name, 0),
-        )
+    def _readable(self, candidate: Candidate) -> SnapshotInfo | None:
+        """The candidate, or where it is damaged the newest good one before it."""
+        try:
+            return self._snapshots.show(candidate.generation).info
+        except (NotFound, StoreDamaged) as error:
+            log.warning("generation %d: %s", candidate.generation, error)
+        good = self._snapshots.latest_good(zellij_session=candidate.zellij_session)
+        return good.info if good is not None else None
 
     # ---- doing it -----------------------------------------------------------------------
 

@@ -53,6 +53,8 @@ Render = Callable[..., str]
 class Snapshots(SnapshotApi, Protocol):
     def record(self, zellij_session: str, root: str, layout: Layout, reason: str) -> SnapshotInfo | None: ...
 
+    def latest_good(self, *, zellij_session: str = "", root: str = "") -> SnapshotContent | None: ...
+
 
 class Contexts(ContextApi, Protocol):
     def rebind(self, old: str, new: str, *, root: str = "") -> object:

@@ -19,6 +19,7 @@ from zdriver.context.ledger import Ledger, server_key
 from zdriver.context.model import Entry, Kind, Place, SnapshotInfo
 from zdriver.context.opening import Openings
 from zdriver.context.restoring import RestoreService, Snapshots
+from zdriver.context.snapshots import Captured
 from zdriver.core import platform
 from zdriver.core.errors import InvalidInput, Unavailable, ZdriverError
 from zdriver.core.ids import new_id
@@ -94,7 +95,7 @@ class Bridges:
         self._executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="plugin")
         self._unsubscribe = store.subscribe(self._committed)
         self._stopping = False
-        self.reattach = False  #: whether plugins shall come back when this daemon stops
+        self._coming_back = False
 
     def connect(self, openings: Openings, restores: RestoreService, root_of: RootOf) -> None:
         """The services that in their turn need the live sessions."""
@@ -107,13 +108,17 @@ class Bridges:
     def start(self) -> None:
         platform.prepare_die_with_parent()
 
+    def leaving(self, coming_back: bool) -> None:
+        """Whether a daemon follows this one at once, so that plugins shall attach again."""
+        self._coming_back = coming_back
+
     def stop(self) -> None:
         with self._lock:
             self._stopping = True
             live = list(self._sessions.values())
         self._unsubscribe()
         for session in live:
-            session.stop("the daemon ends", reattach=self.reattach)
+            session.stop("the daemon ends", reattach=self._coming_back)
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def count(self) -> int:
@@ -170,6 +175,18 @@ class Bridges:
                 if session.zellij_session == zellij_session and session.alive and session.root:
                     return session
         return None
+
+    def captured(self, place: Place) -> Captured:
+        """The Zellij session of a place as it is now (`snapshots.Capturer`). Raises Unavailable."""
+        session = self.find(place.zellij_session)
+        if session is None:
+            raise Unavailable(
+                f'no plugin is connected in Zellij session "{place.zellij_session}"'
+                if place.zellij_session
+                else "a snapshot is taken of a Zellij session, and this is none",
+                hint="`zdriver doctor` says what is missing",
+            )
+        return Captured(zellij_session=session.zellij_session, root=session.root, layout=session.layout())
 
     # ---- live.Work ----------------------------------------------------------------------
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from zdriver.context.api import ContextApi
+from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.core.config import load_config
+from zdriver.daemon.attaching import BridgeApi
 from zdriver.rpc.methods import MethodTable
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ class Assembly:
     extend: list[Callable[[MethodTable], None]] = field(default_factory=list)
     #: what the user should hear about
     notices: Callable[[], tuple[str, ...]] = tuple
+    #: told before the components stop, whether the same process comes back at once
+    leaving: Callable[[bool], None] = lambda _coming_back: None
     close: Callable[[], None] = lambda: None
 
     def register(self, table: MethodTable) -> None:
@@ -55,7 +58,8 @@ class Assembly:
             _stop(started)
             raise
 
-    def stop(self) -> None:
+    def stop(self, *, coming_back: bool = False) -> None:
+        self.leaving(coming_back)
         _stop(self.components)
         self.close()
 
@@ -71,12 +75,29 @@ def _stop(components: list[Component]) -> None:
 def assemble() -> Assembly:
     """Open the store and make every service. Raises StoreInUse and other ZdriverErrors."""
     from zdriver.context.service import ContextService
+    from zdriver.context.snapshots import SnapshotService
+    from zdriver.daemon.terminals import assemble_terminals
     from zdriver.storage.sqlite import SqliteStore
 
-    store = SqliteStore(load_config().database())
+    config = load_config()
+    store = SqliteStore(config.database())
     try:
         contexts = ContextService(store)
-        return Assembly(services={"context": (ContextApi, contexts)}, close=store.close)
+        snapshots = SnapshotService(store)
+        bridges, restores = assemble_terminals(store, contexts, snapshots, config)
+        snapshots.capturer = bridges.captured
+        return Assembly(
+            services={
+                "context": (ContextApi, contexts),
+                "snapshot": (SnapshotApi, snapshots),
+                "restore": (RestoreApi, restores),
+                "bridge": (BridgeApi, bridges),
+            },
+            components=[bridges],
+            plugins=bridges.count,
+            leaving=bridges.leaving,
+            close=store.close,
+        )
     except BaseException:
         store.close()
         raise

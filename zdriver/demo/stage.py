@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from pathlib import Path
-
 import msgspec
 
 from zdriver.core.errors import Unavailable, ZdriverError
@@ -43,13 +41,14 @@ class Stage:
             self.run("git", *words)
 
     def run(self, *argv: str) -> str:
-        """A command in the project, outside Zellij; its output. Raises ZdriverError."""
+        """A command in the project, about the Zellij session that is open; its output. Raises ZdriverError."""
         program = shutil.which(argv[0], path=self.home.env["PATH"])
         if program is None:
             raise Unavailable(f"{argv[0]} is not on PATH", hint=f"install {argv[0]}, then try again")
+        named = {"ZELLIJ_SESSION_NAME": self.session.name} if self.session else {}
         done = subprocess.run(
             [program, *argv[1:]],
-            env=self.home.env,
+            env={**self.home.env, **named},
             cwd=self.project,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -104,10 +103,9 @@ class Stage:
         if self.terminal:
             self.terminal.write(f"{line}\r")
 
-    def split(self, name: str, *where: str, cwd: Path | None = None) -> None:
+    def split(self, name: str, *where: str) -> None:
         """A new pane, named, whose shell is ready for a line."""
-        folder = ("--cwd", str(cwd or self.project))
-        self.action("new-pane", *where, *folder, "--name", name)
+        self.action("new-pane", *where, "--cwd", str(self.project), "--name", name)
         self.shell_ready(name)
 
     def tab(self, name: str, pane: str) -> None:

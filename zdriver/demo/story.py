@@ -80,7 +80,9 @@ class Story:
         self._tell(
             "Arrange some panes", "two tabs; an editor, a log that is followed, a long command, two shells"
         )
-        stage.split("editor", "--direction", "right", cwd=stage.project / "src")
+        stage.split("editor", "--direction", "right")
+        stage.type("cd src")
+        self._cwd_of("editor", str(stage.project / "src"))
         stage.type(" ".join(self.editor))
         stage.running(*self.editor)
         stage.split("log", "--direction", "down")

@@ -13,17 +13,7 @@ from typing import Self
 
 from zdriver.testing import processes
 from zdriver.testing.waiting import until
-
-#: What the plugin asks for (zellij-plugin/README.md says why).
-PERMISSIONS = (
-    "ReadApplicationState",
-    "ChangeApplicationState",
-    "RunCommands",
-    "ReadCliPipes",
-    "WriteToStdin",
-    "OpenTerminalsOrPlugins",
-    "MessageAndLaunchOtherPlugins",
-)
+from zdriver.zellij import permissions
 
 _CONFIG = """\
 show_startup_tips false
@@ -148,7 +138,8 @@ class Home:
         """What a user does by pressing y in Zellij's prompt."""
         file = self.path / ".cache" / "zellij" / "permissions.kdl"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{_quoted(str(self.plugin))} {{\n    " + "\n    ".join(PERMISSIONS) + "\n}\n")
+        names = tuple(permission.name for permission in permissions.needed())
+        file.write_text(permissions.grant("", str(self.plugin), names))
 
     # -- its end -------------------------------------------------------------------------------
 

@@ -152,7 +152,7 @@ def test_a_key_of_the_users_stays_theirs() -> None:
     theirs = 'keybinds {\n    normal {\n        bind "Alt m" { NewPane; }\n    }\n}\n'
     edited = install(theirs, WANTED)
     assert edited.skipped == (
-        "Alt m in normal mode is yours already (NewPane), so zdriver's menu is not on it",
+        "Alt m in normal mode is yours (NewPane), so zdriver's menu is not on it: bind another key to it",
     )
     assert 'name "menu"' not in edited.text
     assert 'name "intent"' in edited.text

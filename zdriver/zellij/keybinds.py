@@ -114,6 +114,6 @@ def taken(nodes: list[Node], wanted: list[Key]) -> list[tuple[Key, str]]:
 
 
 def clash(key: Key, action: str) -> str:
-    return (
-        f"{key.key} in {key.mode} mode is yours already ({action}), so zdriver's {key.message} is not on it"
-    )
+    instead = "bind another key to it" if key.message == "menu" else "the menu has it"
+    what = f"zdriver's {key.message} is not on it: {instead}"
+    return f"{key.key} in {key.mode} mode is yours ({action}), so {what}"

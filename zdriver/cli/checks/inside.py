@@ -26,7 +26,9 @@ def check_zellij(at: Where) -> Iterator[Check]:
         yield warn("config.kdl", "zdriver is not in Zellij yet", SETUP)
         return
     yield _entries(at, found)
-    yield from (warn("keys", text, "bind another key to it, or free this one") for text in found.clashes)
+    yield from (
+        warn("keys", text, "or free the key and run `zdriver setup zellij`") for text in found.clashes
+    )
     yield _plugin(at)
     yield _permissions(at)
     yield from _bridge()

@@ -128,7 +128,6 @@ pub enum Effect {
     },
     /// Starts the zdriver plugin anew as a floating pane, and hands it this message.
     OpenPanel {
-        url: String,
         place: Place,
         focus: bool,
         serial: u64,

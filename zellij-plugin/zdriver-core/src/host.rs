@@ -150,8 +150,6 @@ impl Host {
         (show.columns, show.rows) = (tab.columns, tab.rows);
         let place = place(size_of(&show), tab.columns, tab.rows, show.screen);
         effects.push(Effect::OpenPanel {
-            // as the user's configuration names this plugin
-            url: self.own_url.clone().unwrap_or_else(|| "zdriver".into()),
             place,
             focus,
             serial: self.serial,

@@ -8,6 +8,8 @@ use zdriver_core::inside::{PANEL_TITLE, TO_PANEL};
 use zdriver_core::{Effect, Event};
 use zellij_tile::prelude::*;
 
+use crate::events;
+
 /// Each with its reason: `zdriver setup zellij` shows them before it asks.
 pub const PERMISSIONS: &[(PermissionType, &str)] = &[
     (
@@ -59,7 +61,7 @@ pub fn run(effect: Effect) -> Option<Event> {
         Effect::BlockPipe(pipe) => block_cli_pipe_input(&pipe),
         Effect::UnblockPipe(pipe) => unblock_cli_pipe_input(&pipe),
         Effect::ListClients => list_clients(),
-        Effect::WatchInput(true) => subscribe(&[EventType::InputReceived]),
+        Effect::WatchInput(true) => events::subscribe_with_input(),
         Effect::WatchInput(false) => unsubscribe(&[EventType::InputReceived]),
         Effect::OverrideLayout(kdl) => {
             let none = BTreeMap::new();
@@ -79,13 +81,12 @@ pub fn run(effect: Effect) -> Option<Event> {
             let _ = hide_floating_panes(Some(tab_id));
         }
         Effect::OpenPanel {
-            url,
             place,
             focus,
             serial,
             payload,
         } => {
-            open_panel(url, place, focus, serial, payload);
+            open_panel(place, focus, serial, payload);
         }
         Effect::Tell {
             plugin,
@@ -134,11 +135,12 @@ fn coordinates(place: Place) -> Option<FloatingPaneCoordinates> {
 
 /// The serial makes the configuration a new one, so that a new instance is started: an older
 /// one may be in another tab.
-fn open_panel(url: String, place: Place, focus: bool, serial: u64, payload: String) {
+fn open_panel(place: Place, focus: bool, serial: u64, payload: String) {
     let configuration = [("view", "panel".to_owned()), ("serial", serial.to_string())];
     let configuration = configuration.map(|(key, value)| (key.to_owned(), value));
     pipe_message_to_plugin(MessageToPlugin {
-        plugin_url: Some(url),
+        // Zellij puts the path of this plugin itself
+        plugin_url: Some("zellij:OWN_URL".into()),
         destination_plugin_id: None,
         plugin_config: BTreeMap::from(configuration),
         message_name: TO_PANEL.into(),

@@ -4,7 +4,7 @@ use zdriver_core::keys::{Code, Key};
 use zdriver_core::protocol::{Pane, Tab};
 use zdriver_core::{Event, Source};
 use zellij_tile::prelude::{
-    BareKey, Event as Host, EventType, KeyModifier, KeyWithModifier, PaneId, PaneInfo,
+    subscribe, BareKey, Event as Host, EventType, KeyModifier, KeyWithModifier, PaneId, PaneInfo,
     PaneManifest, PermissionStatus, PipeMessage, PipeSource, TabInfo,
 };
 
@@ -23,6 +23,15 @@ pub const BACKGROUND: &[EventType] = &[
     EventType::Timer,
     EventType::Key,
 ];
+
+/// Zellij 0.45 sends a background plugin only what its *last* `subscribe` named, so all of it is
+/// named again.
+pub fn subscribe_with_input() {
+    let mut all = BACKGROUND.to_vec();
+    all.push(EventType::PastedText);
+    all.push(EventType::InputReceived);
+    subscribe(&all);
+}
 
 pub const PANEL: &[EventType] = &[
     EventType::PermissionRequestResult,

@@ -7,8 +7,9 @@ import random
 import msgspec
 from hypothesis import strategies as st
 
-from zdriver.context.capture import PaneState, Process, State, TabState
+from zdriver.context.capture import PaneState, Process, State, TabState, is_popup
 from zdriver.context.layout import Frame, Layout, Pane, Plugin, Split, Tab, leaves
+from zdriver.zellij.kdl import render_layout
 
 #: What Zellij and KDL can hold: no NUL, no lone surrogates. Nasty ones come up often.
 NASTY = [
@@ -225,3 +226,48 @@ class Screen:
 
 def _weight(node: Pane | Split) -> int:
     return 1 if isinstance(node, Pane) else len(leaves((node,)))
+
+
+def as_cells(layout: Layout) -> Layout:
+    """Floating frames in cells and apart from each other, as a manifest has them."""
+    tabs = []
+    for tab in layout.tabs:
+        floating = []
+        for at, pane in enumerate(tab.floating):
+            assert pane.frame is not None
+            frame = Frame(x=str(at * 7), y=str(at * 3), width="40", height="10", pinned=pane.frame.pinned)
+            floating.append(msgspec.structs.replace(pane, frame=frame))
+        tabs.append(msgspec.structs.replace(tab, floating=tuple(floating)))
+    return Layout(tabs=tuple(tabs), tail=layout.tail)
+
+
+def as_dump(layout: Layout) -> str:
+    """What Zellij would dump: `$` not escaped, no commands it cannot know, focus lost."""
+    bare = []
+    for tab in layout.tabs:
+        bare.append(
+            msgspec.structs.replace(
+                tab, tiled=tuple(map(_bare, tab.tiled)), floating=tuple(map(_bare_pane, tab.floating))
+            )
+        )
+    return render_layout(Layout(tabs=tuple(bare), tail=layout.tail)).replace("/a b/$$x", "/a b/$x")
+
+
+def _bare(node: Pane | Split) -> Pane | Split:
+    if isinstance(node, Split):
+        return msgspec.structs.replace(node, children=tuple(map(_bare, node.children)))
+    return _bare_pane(node)
+
+
+def _bare_pane(pane: Pane) -> Pane:
+    return msgspec.structs.replace(pane, cwd="", command=(), focus=False)
+
+
+def without_own_windows(layout: Layout) -> Layout:
+    tabs = []
+    for tab in layout.tabs:
+        kept = tuple(p for p in tab.floating if not (p.plugin and is_popup(p.plugin.location, floating=True)))
+        tabs.append(
+            msgspec.structs.replace(tab, floating=kept, hide_floating=tab.hide_floating and bool(kept))
+        )
+    return Layout(tabs=tuple(tabs), tail=layout.tail)

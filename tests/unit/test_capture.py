@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.layout_strategies import Screen, layouts
+from tests.unit.layout_strategies import Screen, as_cells, as_dump, layouts, without_own_windows
 from zdriver.context.capture import (
     Command,
     PaneState,
@@ -75,21 +75,21 @@ def test_a_state_is_read_from_the_bridges_json() -> None:
 @given(layouts(), st.integers(0, 99))
 def test_what_a_screen_shows_is_captured_whole(layout: Layout, seed: int) -> None:
     """Structure from the dump, all else from the manifest and /proc, whatever their order."""
-    layout = _as_cells(normalise(layout))
+    layout = as_cells(normalise(layout))
     screen = Screen(layout)
     state = screen.state(seed)
-    dump = parse_dump(_as_dump(layout))
+    dump = parse_dump(as_dump(layout))
     built = build_layout(state, screen.processes, dump)
     if not any(terminals(tab) for tab in layout.tabs):
         assert built is None
         return
     assert built is not None
-    assert normalise(built) == normalise(_without_own_windows(layout))
+    assert normalise(built) == normalise(without_own_windows(layout))
 
 
 @given(layouts(), st.integers(0, 99))
 def test_an_unchanged_session_needs_no_dump(layout: Layout, seed: int) -> None:
-    layout = _without_own_windows(_as_cells(normalise(layout)))
+    layout = without_own_windows(as_cells(normalise(layout)))
     if not any(terminals(tab) for tab in layout.tabs):
         return
     screen = Screen(layout)
@@ -97,51 +97,6 @@ def test_an_unchanged_session_needs_no_dump(layout: Layout, seed: int) -> None:
     updated = update_layout(layout, state, screen.processes)
     assert updated is not None
     assert normalise(updated) == normalise(layout)
-
-
-def _as_cells(layout: Layout) -> Layout:
-    """Floating frames in cells and apart from each other, as a manifest has them."""
-    tabs = []
-    for tab in layout.tabs:
-        floating = []
-        for at, pane in enumerate(tab.floating):
-            assert pane.frame is not None
-            frame = Frame(x=str(at * 7), y=str(at * 3), width="40", height="10", pinned=pane.frame.pinned)
-            floating.append(msgspec.structs.replace(pane, frame=frame))
-        tabs.append(msgspec.structs.replace(tab, floating=tuple(floating)))
-    return Layout(tabs=tuple(tabs), tail=layout.tail)
-
-
-def _as_dump(layout: Layout) -> str:
-    """What Zellij would dump: `$` not escaped, no commands it cannot know, focus lost."""
-    bare = []
-    for tab in layout.tabs:
-        bare.append(
-            msgspec.structs.replace(
-                tab, tiled=tuple(map(_bare, tab.tiled)), floating=tuple(map(_bare_pane, tab.floating))
-            )
-        )
-    return render_layout(Layout(tabs=tuple(bare), tail=layout.tail)).replace("/a b/$$x", "/a b/$x")
-
-
-def _bare(node: Pane | Split) -> Pane | Split:
-    if isinstance(node, Split):
-        return msgspec.structs.replace(node, children=tuple(map(_bare, node.children)))
-    return _bare_pane(node)
-
-
-def _bare_pane(pane: Pane) -> Pane:
-    return msgspec.structs.replace(pane, cwd="", command=(), focus=False)
-
-
-def _without_own_windows(layout: Layout) -> Layout:
-    tabs = []
-    for tab in layout.tabs:
-        kept = tuple(p for p in tab.floating if not (p.plugin and is_popup(p.plugin.location, floating=True)))
-        tabs.append(
-            msgspec.structs.replace(tab, floating=kept, hide_floating=tab.hide_floating and bool(kept))
-        )
-    return Layout(tabs=tuple(tabs), tail=layout.tail)
 
 
 def test_panes_are_told_apart_by_their_place() -> None:
@@ -431,11 +386,11 @@ def test_differences_name_the_pane_and_what_differs() -> None:
 
 @given(layouts(), st.integers(0, 9))
 def test_captured_restored_and_captured_again_is_the_same(layout: Layout, seed: int) -> None:
-    layout = _without_own_windows(_as_cells(normalise(layout)))
+    layout = without_own_windows(as_cells(normalise(layout)))
     if not any(terminals(tab) for tab in layout.tabs):
         return
     restored = parse_layout(render_layout(layout))
     screen = Screen(restored)
-    again = build_layout(screen.state(seed), screen.processes, parse_dump(_as_dump(restored)))
+    again = build_layout(screen.state(seed), screen.processes, parse_dump(as_dump(restored)))
     assert again is not None
     assert digest(again) == digest(layout)

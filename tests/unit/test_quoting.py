@@ -129,9 +129,9 @@ def test_names_of_shells() -> None:
 
 
 @pytest.fixture
-def typing(printer: Path) -> Iterator[list[pexpect.spawn[bytes]]]:
+def typing(printer: Path) -> Iterator[list[pexpect.spawn[str]]]:
     """Shells that were started, to be ended."""
-    started: list[pexpect.spawn[bytes]] = []
+    started: list[pexpect.spawn[str]] = []
     yield started
     for shell in started:
         shell.close(force=True)
@@ -139,7 +139,7 @@ def typing(printer: Path) -> Iterator[list[pexpect.spawn[bytes]]]:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_typed_into_a_shell_that_has_an_alias(
-    shell: str, printer: Path, typing: list[pexpect.spawn[bytes]]
+    shell: str, printer: Path, typing: list[pexpect.spawn[str]]
 ) -> None:
     """At a prompt, where tab completes and ! calls the history; `tool` is an alias that adds an argument."""
     folder = printer.parent

@@ -15,7 +15,7 @@ from zdriver.context.api import ContextApi
 from zdriver.context.banner import banner_lines, offer_lines
 from zdriver.context.ledger import Candidate, Ledger, SeenServer, is_running
 from zdriver.context.model import Place, RestoreReport, SnapshotContent, SnapshotInfo
-from zdriver.context.restoring import RestoreService, Snapshots
+from zdriver.context.restorer import Restorer, Snapshots
 from zdriver.context.terminal import Clients, Terminal, Terminals
 from zdriver.core.clock import Clock, to_datetime
 from zdriver.core.errors import Conflict, NotFound, StoreDamaged, ZdriverError
@@ -34,7 +34,7 @@ class Openings:
         ledger: Ledger,
         snapshots: Snapshots,
         contexts: ContextApi,
-        restores: RestoreService,
+        restorer: Restorer,
         terminals: Terminals,
         *,
         policy: Callable[[], choosing.Policy],
@@ -44,7 +44,7 @@ class Openings:
         self._ledger = ledger
         self._snapshots = snapshots
         self._contexts = contexts
-        self._restores = restores
+        self._restorer = restorer
         self._terminals = terminals
         self._policy = policy
         self._ended_by_itself = ended_by_itself
@@ -173,9 +173,9 @@ class Openings:
 
     def _restore(self, terminal: Terminal, content: SnapshotContent, how: choosing.How) -> RestoreReport:
         if how == "replace":
-            report = self._restores.replace(terminal, content)
+            report = self._restorer.replace(terminal, content)
         else:
-            report = self._restores.restore(
+            report = self._restorer.restore(
                 terminal, content, "override" if how == "override" else "new_tabs"
             )
         place = Place(cwd=terminal.root, zellij_session=terminal.zellij_session)

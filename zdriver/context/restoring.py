@@ -1,73 +1,16 @@
-"""Bring a snapshot back into a live Zellij session: plan, apply, compare, remember, take back.
-
-What becomes of each pane is decided in `planning`, whether anything is done by itself in
-`choosing`; here it is carried out and its outcome noted.
-"""
+"""Bringing a snapshot back, as users ask for it: `api.RestoreApi`."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Literal, Protocol
-
-import msgspec
+from collections.abc import Callable
 
 from zdriver.context import keeping
-from zdriver.context.api import ContextApi, SnapshotApi
-from zdriver.context.capture import digest
-from zdriver.context.capturing import is_idle_shell, is_unused
-from zdriver.context.layout import Layout, Pane, Tab
-from zdriver.context.ledger import Ledger, MadePane, is_running
-from zdriver.context.model import (
-    PaneFailure,
-    PanePlan,
-    Place,
-    RestorePlan,
-    RestoreReport,
-    SnapshotContent,
-    SnapshotInfo,
-    UndoReport,
-)
-from zdriver.context.planning import (
-    CommandPolicy,
-    Facts,
-    apply_request,
-    plan,
-    wanted_folders,
-)
-from zdriver.context.terminal import Applied, Closed, Terminal, Terminals
-from zdriver.core import platform
+from zdriver.context.ledger import Candidate, Ledger, is_running
+from zdriver.context.model import Place, RestorePlan, RestoreReport, SnapshotContent, UndoReport
+from zdriver.context.restorer import Restorer, Snapshots
+from zdriver.context.terminal import Terminal, Terminals
+from zdriver.context.undoing import undo
 from zdriver.core.errors import InvalidInput, NotFound, Unavailable
-
-log = logging.getLogger(__name__)
-
-Mode = Literal["override", "new_tabs", "replace"]
-
-APPLY_TIMEOUT = 10.0  #: seconds the plugin may take to make and fill the panes
-SETTLE_TIMEOUT = 3.0  #: seconds that typed commands get to show up as processes
-
-Render = Callable[..., str]
-
-
-class Snapshots(SnapshotApi, Protocol):
-    def record(self, zellij_session: str, root: str, layout: Layout, reason: str) -> SnapshotInfo | None: ...
-
-    def latest_good(self, *, zellij_session: str = "", root: str = "") -> SnapshotContent | None: ...
-
-
-class Contexts(ContextApi, Protocol):
-    def rebind(self, old: str, new: str, *, root: str = "") -> object:
-        """The open contexts of one Zellij session carry on in another (`root`: only the one there)."""
-        ...
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one pane that was to be made."""
-
-    plan: PanePlan
-    terminal: int | None  #: Zellij's terminal id
-    wrong: str  #: "" when it is as planned
 
 
 class RestoreService:
@@ -77,29 +20,25 @@ class RestoreService:
         self,
         ledger: Ledger,
         snapshots: Snapshots,
-        contexts: Contexts,
         terminals: Terminals,
+        restorer: Restorer,
         *,
-        render: Render,
         root_of: Callable[[str], str],
-        policy: Callable[[], CommandPolicy],
     ) -> None:
         self._ledger = ledger
         self._snapshots = snapshots
-        self._contexts = contexts
         self._terminals = terminals
-        self._render = render
+        self._restorer = restorer
         self._root_of = root_of
-        self._policy = policy
 
     # ---- api.RestoreApi -----------------------------------------------------------------
 
     def plan(self, generation: int = 0, *, place: Place) -> RestorePlan:
         content = self._content(generation, place)
         terminal = self._terminals.find(place.zellij_session) if place.zellij_session else None
-        panes = self._planned(content.layout, terminal)
+        panes = self._restorer.planned(content.layout, terminal)
         if terminal is not None:
-            panes = keeping.mark(panes, self._kept(content, terminal))
+            panes = keeping.mark(panes, self._restorer.kept(content, terminal))
         return RestorePlan(
             zellij_session=content.info.zellij_session, generation=content.info.generation, panes=panes
         )
@@ -111,17 +50,17 @@ class RestoreService:
         content = self._content(generation, place)
         with terminal.exclusive():
             if replace:
-                return self._replace(terminal, content)
-            return self.restore(terminal, content, "new_tabs")
+                return self._restorer.replace_if_other(terminal, content)
+            return self._restorer.restore(terminal, content, "new_tabs")
 
     def undo(self, *, place: Place, request: str = "") -> UndoReport:
         terminal = self._terminal(place)
         with terminal.exclusive():
-            return self._undo(terminal)
+            return undo(terminal, self._ledger, self._restorer)
 
     def dismiss(self, *, place: Place) -> None:
         root = self._root(place)
-        for candidate in self._ledger.candidates(root=root, name=""):
+        for candidate in self._closed(root):
             self._ledger.dismiss(candidate.generation)
 
     # ---- finding out what is meant ------------------------------------------------------
@@ -149,211 +88,20 @@ class RestoreService:
         if generation:
             return self._snapshots.show(generation)
         root = self._root(place)
-        last = self._ledger.last_servers()
-        for candidate in self._ledger.candidates(root=root, name=""):
-            server = last.get(candidate.zellij_session)
-            if candidate.zellij_session != place.zellij_session and not (server and is_running(server)):
+        for candidate in self._closed(root):
+            if candidate.zellij_session != place.zellij_session:
                 return self._snapshots.show(candidate.generation)
         raise NotFound(
             f"nothing to restore: no closed Zellij session of {root} is known",
             hint="`zdriver snapshot list` shows every generation; restore one by its number",
         )
 
-    # ---- carrying it out ----------------------------------------------------------------
-
-    def restore(self, terminal: Terminal, content: SnapshotContent, mode: Mode) -> RestoreReport:
-        """Make what of the snapshot is not there yet. Within `terminal.exclusive()`."""
-        panes = self._planned(content.layout, terminal)
-        kept = frozenset[int]() if mode == "override" else self._kept(content, terminal)
-        layout, missing = keeping.without(content.layout, panes, kept)
-        outcomes = self._make(terminal, layout, missing, mode) if missing else []
-        return self._report(terminal, content, keeping.mark(panes, kept), outcomes)
-
-    def replace(self, terminal: Terminal, content: SnapshotContent) -> RestoreReport:
-        """Make all of the snapshot, then close the tabs that were there. Within `exclusive()`."""
-        state = terminal.capture.state
-        close = tuple(tab.tab_id for tab in state.tabs) if state is not None else ()
-        panes = self._planned(content.layout, terminal)
-        return self._report(
-            terminal, content, panes, self._make(terminal, content.layout, panes, "replace", close)
-        )
-
-    def _replace(self, terminal: Terminal, content: SnapshotContent) -> RestoreReport:
-        now = terminal.layout()
-        if digest(now) == content.info.digest:
-            panes = self._planned(content.layout, terminal)
-            return self._report(terminal, content, keeping.mark(panes, range(len(now.tabs))), [])
-        self._snapshots.record(terminal.zellij_session, terminal.root, now, "before-replace")
-        return self.replace(terminal, content)
-
-    def _kept(self, content: SnapshotContent, terminal: Terminal) -> frozenset[int]:
-        now = terminal.layout()
-        state = terminal.capture.state
-        there = {pane.id for pane in state.panes if not pane.is_plugin} if state is not None else set()
-        alive = {
-            pane.plan.tab_index
-            for restored in self._ledger.restores(terminal.key)
-            if restored.generation == content.info.generation
-            for pane in restored.panes
-            if pane.terminal in there
-        }
-        return keeping.kept_tabs(content.layout, now, alive)
-
-    def _planned(self, layout: Layout, terminal: Terminal | None) -> tuple[PanePlan, ...]:
-        folders = frozenset(folder for folder in wanted_folders(layout) if Path(folder).is_dir())
-        shell = _shell_of(terminal) if terminal is not None else ""
-        return plan(layout, self._policy(), Facts(folders=folders, shell=shell))
-
-    def _make(
-        self,
-        terminal: Terminal,
-        layout: Layout,
-        panes: Sequence[PanePlan],
-        mode: Mode,
-        close: tuple[int, ...] = (),
-    ) -> list[Outcome]:
-        request = apply_request(
-            layout,
-            panes,
-            mode,
-            render=self._render,
-            shell=_shell_of(terminal),
-            close_tabs=close,
-            timeout=APPLY_TIMEOUT,
-        )
-        applied = terminal.request("apply", request, Applied, timeout=APPLY_TIMEOUT + 2)
-        ids = {(pane.tab, pane.pane): pane.id for pane in applied.panes}
-        said = {(each.tab, each.pane): each.reason for each in applied.failed}
-        made = [(each, ids.get((each.tab_index, each.pane_index))) for each in panes]
-        terminal.settle(lambda: not any(_wrong(terminal, *each) for each in made), timeout=SETTLE_TIMEOUT)
-        return [
-            Outcome(
-                plan=each,
-                terminal=id_,
-                wrong=said.get((each.tab_index, each.pane_index)) or _wrong(terminal, each, id_),
-            )
-            for each, id_ in made
-        ]
-
-    def _report(
-        self,
-        terminal: Terminal,
-        content: SnapshotContent,
-        panes: tuple[PanePlan, ...],
-        outcomes: Sequence[Outcome],
-    ) -> RestoreReport:
-        """Note what was done, and say it. Nothing done, nothing noted."""
-        failed = tuple(
-            PaneFailure(tab=each.plan.tab, name=each.plan.name, reason=each.wrong)
-            for each in outcomes
-            if each.wrong
-        )
-        made = [each for each in panes if each.action != "keep"]  # with the snapshot's own positions
-        return RestoreReport(
-            id=self._note(terminal, content, made, outcomes) if outcomes else "",
-            zellij_session=terminal.zellij_session,
-            generation=content.info.generation,
-            panes=panes,
-            restored=len(outcomes) - len(failed),
-            failed=failed,
-        )
-
-    def _note(
-        self,
-        terminal: Terminal,
-        content: SnapshotContent,
-        plans: Sequence[PanePlan],
-        outcomes: Sequence[Outcome],
-    ) -> str:
-        source = content.info.zellij_session
-        id_ = self._ledger.add_restore(
-            server=terminal.key,
-            source=source,
-            generation=content.info.generation,
-            root=terminal.root,
-            panes=tuple(
-                MadePane(terminal=each.terminal, plan=plan_)
-                for each, plan_ in zip(outcomes, plans, strict=True)
-                if each.terminal is not None
-            ),
-            failed=sum(bool(each.wrong) for each in outcomes),
-        )
-        if source != terminal.zellij_session and self._terminals.find(source) is None:
-            self._contexts.rebind(source, terminal.zellij_session)
-        return id_
-
-    # ---- taking it back -----------------------------------------------------------------
-
-    def _undo(self, terminal: Terminal) -> UndoReport:
-        last = next(iter(self._ledger.restores(terminal.key)), None)
-        if last is None:
-            raise NotFound(
-                f'nothing was restored into Zellij session "{terminal.zellij_session}"',
-                hint="undo takes back what `restore` did",
-            )
-        terminal.layout()  # the newest state
-        state = terminal.capture.state
-        assert state is not None
-        there = {pane.id: pane.tab for pane in state.panes if not pane.is_plugin}
-        closing: list[int] = []
-        kept: list[str] = []
-        for pane in last.panes:
-            if pane.terminal not in there:
-                continue
-            use = _use(terminal, pane.terminal)
-            if use:
-                name = pane.plan.name or f"{pane.plan.pane_index + 1}"
-                kept.append(f"tab {there[pane.terminal] + 1} · pane {name}: {use}")
-            else:
-                closing.append(pane.terminal)
-        if closing and len(closing) == len(there):
-            self._blank_tab(terminal)  # the last pane would take the Zellij session with it
-        if closing:
-            terminal.request("close", {"panes": closing, "tabs": []}, Closed, timeout=5.0)
-        if not kept:
-            self._ledger.undone(last.id)
-        self._ledger.dismiss(last.generation)
-        return UndoReport(restore=last.id, closed=len(closing), kept=tuple(kept))
-
-    def _blank_tab(self, terminal: Terminal) -> None:
-        layout = Layout(tabs=(Tab(focus=True, tiled=(Pane(cwd=terminal.root),)),))
-        panes = self._planned(layout, terminal)
-        request = apply_request(layout, panes, "new_tabs", render=self._render, timeout=APPLY_TIMEOUT)
-        terminal.request("apply", request, Applied, timeout=APPLY_TIMEOUT + 2)
-
-
-def _wrong(terminal: Terminal, want: PanePlan, id_: int | None) -> str:
-    """What about a pane is not as planned; "" when all is."""
-    state = terminal.capture.state
-    if id_ is None or state is None or id_ not in {pane.id for pane in state.panes if not pane.is_plugin}:
-        return "Zellij did not make this pane"
-    if want.action == "suspended":
-        return ""
-    found = terminal.capture.processes.get(id_)
-    if found is None:
-        return "nothing runs in it"
-    if want.action in ("run", "resume"):
-        return "" if found.argv else f"{want.command[0]} did not start, or ended at once"
-    return f"it is in {found.cwd}" if want.cwd and found.cwd and found.cwd != want.cwd else ""
-
-
-def _use(terminal: Terminal, id_: int) -> str:
-    """What somebody does in a pane; "" when nothing."""
-    found = terminal.capture.processes.get(id_)
-    state = terminal.capture.state
-    pid = state.pids.get(id_, 0) if state is not None else 0
-    if found is None or not pid:
-        return ""  # suspended, or it has ended
-    if found.argv:
-        return f"{Path(found.argv[0]).name} runs in it"
-    return "" if is_unused(pid) else "a job of its shell is still there"
-
-
-def _shell_of(terminal: Terminal) -> str:
-    """The shell that panes of this session start, by one that is idle; "" when there is none."""
-    state = terminal.capture.state
-    for pid in state.pids.values() if state is not None else ():
-        argv = platform.argv(pid)
-        if is_idle_shell(argv):
-            return argv[0]
-    return ""
+    def _closed(self, root: str) -> list[Candidate]:
+        """Zellij sessions of a root whose server is gone, the newest first."""
+        last = self._ledger.last_servers()
+        found = []
+        for candidate in self._ledger.candidates(root=root, name=""):
+            server = last.get(candidate.zellij_session)
+            if server is None or not is_running(server):
+                found.append(candidate)
+        return found

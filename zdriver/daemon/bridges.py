@@ -18,7 +18,8 @@ from zdriver.context.layout import Layout
 from zdriver.context.ledger import Ledger, server_key
 from zdriver.context.model import Entry, Kind, Place, SnapshotInfo
 from zdriver.context.opening import Openings
-from zdriver.context.restoring import RestoreService, Snapshots
+from zdriver.context.restorer import Snapshots
+from zdriver.context.restoring import RestoreService
 from zdriver.context.snapshots import Captured
 from zdriver.core import platform
 from zdriver.core.errors import InvalidInput, Unavailable, ZdriverError

@@ -11,7 +11,8 @@ from zdriver.context import choosing
 from zdriver.context.ledger import Ledger, SeenServer
 from zdriver.context.opening import Openings
 from zdriver.context.planning import CommandPolicy
-from zdriver.context.restoring import Contexts, RestoreService, Snapshots
+from zdriver.context.restorer import Contexts, Restorer, Snapshots
+from zdriver.context.restoring import RestoreService
 from zdriver.core.clock import now_us
 from zdriver.core.config import Config, load_config
 from zdriver.daemon.bridges import Bridges
@@ -33,20 +34,20 @@ def assemble_terminals(store: Store, contexts: Contexts, snapshots: Snapshots, c
     bridges = Bridges(
         store, ledger, contexts, snapshots, parse_dump=parse_dump, capture_enabled=config.capture.enabled
     )
-    restores = RestoreService(
+    restorer = Restorer(
         ledger,
         snapshots,
         contexts,
         bridges,
         render=render_layout,
-        root_of=root_of,
         policy=lambda: _commands(load_config()),
     )
+    restores = RestoreService(ledger, snapshots, bridges, restorer, root_of=root_of)
     openings = Openings(
         ledger,
         snapshots,
         contexts,
-        restores,
+        restorer,
         bridges,
         policy=lambda: _policy(load_config()),
         ended_by_itself=_ended_by_itself,

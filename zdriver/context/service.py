@@ -25,7 +25,7 @@ from zdriver.context.rebinding import rebind
 from zdriver.core.clock import to_datetime, to_us
 from zdriver.core.errors import InvalidInput, NotFound
 from zdriver.core.ids import new_id
-from zdriver.core.tokens import index_words, query_words
+from zdriver.core.tokens import query_words, search_words
 from zdriver.git import head_commit, worktree_top
 from zdriver.storage.host import host_id
 from zdriver.storage.port import Reading, Store, Transaction
@@ -292,7 +292,7 @@ def _add(tx: Transaction, context: Context, *, text: str, artifacts: tuple[str, 
     listed = msgspec.json.encode(artifacts).decode()
     added = tx.one("entry.add", context_id=context.id, text=text, artifacts=listed, **columns)
     assert added is not None
-    tx.run("search.add", seq=added["seq"], words=" ".join(index_words(" ".join((text, *artifacts)))))
+    tx.run("search.add", seq=added["seq"], words=search_words(text, artifacts))
 
 
 def _seq(tx: Reading, id_: str) -> int:

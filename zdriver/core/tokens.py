@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 #: Longer words are cut, in the index and in queries alike.
 WORD_MAX = 64
@@ -54,6 +54,11 @@ def index_words(text: str) -> list[str]:
         else:
             found[word[:WORD_MAX]] = None
     return list(found)
+
+
+def search_words(text: str, artifacts: Iterable[str]) -> str:
+    """What the search of an entry knows: words joined by spaces, for every engine the same."""
+    return " ".join(index_words(" ".join((text, *artifacts))))
 
 
 def query_words(text: str) -> list[str]:

@@ -27,6 +27,13 @@ CACHED_STATEMENTS = 128
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+class FileDamaged(StoreDamaged):
+    """The file itself is damaged or gone, so opening it anew, which recovers, may help.
+
+    Apart from StoreDamaged because a unit may raise that about a single row.
+    """
+
+
 def check_version() -> None:
     """Raises Unavailable when the SQLite that apsw carries is too old to be trusted."""
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split(".")[:3])
@@ -83,7 +90,7 @@ def translate(error: apsw.Error, connection: apsw.Connection | None = None) -> Z
         case apsw.IOError() if connection is not None and connection.system_errno in _NO_ROOM:
             return storage_full()
         case apsw.CorruptError() | apsw.NotADBError():
-            return StoreDamaged(
+            return FileDamaged(
                 f"the database is damaged: {error}",
                 hint="it is kept aside and what is readable is recovered; run zdriver doctor",
             )

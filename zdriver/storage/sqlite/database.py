@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import apsw
 
-from zdriver.core.errors import StoreDamaged, Unavailable
+from zdriver.core.errors import Unavailable
 from zdriver.storage.port import Reading
-from zdriver.storage.sqlite.connection import translate
+from zdriver.storage.sqlite.connection import FileDamaged, translate
 from zdriver.storage.sqlite.files import StoreFiles
 from zdriver.storage.sqlite.readers import Drained, ReaderPool
 
@@ -55,11 +55,11 @@ class Database:
         return apsw.SQLITE_OK
 
     def read(self, unit: Callable[[Reading], T]) -> T:
-        """Raises StoreDamaged and other errors of ours, and what the unit raises."""
+        """Raises FileDamaged and other errors of ours, and what the unit raises."""
         while True:
             readers = self._readers
             if self.files.identity() != self._identity:
-                raise StoreDamaged("the database file was removed or replaced")
+                raise FileDamaged("the database file was removed or replaced")
             try:
                 return readers.read(unit)
             except Drained:
@@ -72,9 +72,9 @@ class Database:
     def ensure_same_file(self) -> None:
         """For the writer, before a batch: nobody removed or replaced the file under us."""
         if self.files.identity() != self._identity:
-            self.renew(StoreDamaged("the database file was removed or replaced"))
+            self.renew(FileDamaged("the database file was removed or replaced"))
 
-    def renew(self, reason: StoreDamaged, *, seen: int | None = None) -> None:
+    def renew(self, reason: FileDamaged, *, seen: int | None = None) -> None:
         """For the writer: close everything and open it again, which recovers what is damaged.
 
         Nothing is done when it was opened anew since `seen`. Raises what the opener raises;

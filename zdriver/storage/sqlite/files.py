@@ -26,9 +26,15 @@ class StoreFiles:
         self.lock = self._beside(".lock")
         self.reserve = self._beside(".reserve")
         self.backups = self.folder / "backups"
+        self.recovering = self._beside(".recovering")
+        self.fresh = self._beside(".new")
 
     def _beside(self, ending: str) -> Path:
         return self.database.with_name(self.database.name + ending)
+
+    def aside(self, stamp: str) -> Path:
+        """Where a damaged database is kept; its log and shared memory beside it."""
+        return self._beside(f".damaged-{stamp}")
 
     def make_folder(self) -> None:
         """The folder with mode 0700, its parents on disk. Raises Unavailable."""

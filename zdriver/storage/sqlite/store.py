@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import TypeVar
 
 import apsw
+import msgspec
 
 from zdriver.core import paths
 from zdriver.core.clock import Clock, now_us
-from zdriver.core.errors import StoreDamaged
 from zdriver.storage.catalog import statements
 from zdriver.storage.port import Reading, Transaction
 from zdriver.storage.sqlite.backups import Backups
-from zdriver.storage.sqlite.connection import check_version
+from zdriver.storage.sqlite.connection import FileDamaged, check_version
 from zdriver.storage.sqlite.database import Database
 from zdriver.storage.sqlite.files import StoreFiles, refuse_network
 from zdriver.storage.sqlite.job import Job
 from zdriver.storage.sqlite.opening import open_database
 from zdriver.storage.sqlite.owner import Ownership
+from zdriver.storage.sqlite.recovery import NOTICE, Recovery
 from zdriver.storage.sqlite.reserve import SIZE, Reserve
 from zdriver.storage.sqlite.writer import Writer
 
@@ -86,7 +87,7 @@ class SqliteStore:
         seen = self._database.opened
         try:
             return self._database.read(unit)
-        except StoreDamaged as error:
+        except FileDamaged as error:
             damage = error
         self._alone(lambda: self._database.renew(damage, seen=seen))
         return self._database.read(unit)
@@ -118,6 +119,15 @@ class SqliteStore:
                 self._wakes = [each for each in self._wakes if each is not wake]
 
         return end
+
+    def recovery(self) -> Recovery | None:
+        """What became of a damaged file, until `recovery_seen`; None when all is well."""
+        row = self.read(lambda tx: tx.one("meta.get", key=NOTICE))
+        return None if row is None else msgspec.json.decode(row["value"], type=Recovery)
+
+    def recovery_seen(self) -> None:
+        """The user was told."""
+        self.write(lambda tx: tx.run("meta.drop", key=NOTICE))
 
     def scrub(self) -> None:
         self._alone(self._database.truncate_log)

@@ -18,8 +18,8 @@ import apsw
 import msgspec
 
 from zdriver.core.clock import Clock
-from zdriver.core.errors import Conflict, Internal, StorageFull, StoreDamaged, Unavailable, ZdriverError
-from zdriver.storage.sqlite.connection import storage_full, translate
+from zdriver.core.errors import Conflict, Internal, StorageFull, Unavailable, ZdriverError
+from zdriver.storage.sqlite.connection import FileDamaged, storage_full, translate
 from zdriver.storage.sqlite.database import Database
 from zdriver.storage.sqlite.job import Job
 from zdriver.storage.sqlite.reserve import Reserve
@@ -137,7 +137,7 @@ class Writer:
 
     def _second_try(self, batch: list[Job], error: ZdriverError) -> int:
         """After a repair the same units run once more: they touch only their transaction."""
-        if isinstance(error, StoreDamaged):
+        if isinstance(error, FileDamaged):
             try:
                 self._database.renew(error)
                 return self._transaction(batch, gather=False)

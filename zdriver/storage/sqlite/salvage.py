@@ -1,0 +1,199 @@
+"""Copying what is readable out of a damaged database into a new one."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from zdriver.core.tokens import search_words
+from zdriver.storage.sqlite.connection import pragma
+
+log = logging.getLogger(__name__)
+
+#: Keys that describe the file, not its content: the new file has its own.
+_OWN_META = ("schema", "min_compatible")
+#: How often a hole between readable rows is halved before it is given up.
+_HALVINGS = 400
+_ERRORS = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.SQLError, apsw.CantOpenError)
+
+
+class Salvaged(msgspec.Struct):
+    rows: int = 0  #: copied
+    incomplete: list[str] = []  #: tables of which something could not be read
+
+
+def copy_readable(source: Path, target: apsw.Connection, *, only: list[str] | None = None) -> Salvaged:
+    """Insert all readable rows of `source` that `target` does not have yet. Raises apsw.Error of `target`.
+
+    `only` names tables. A source that cannot be opened at all counts as nothing but incomplete.
+    """
+    done = Salvaged()
+    tables = [table for table in _tables(target) if only is None or table in only]
+    try:
+        connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+    except apsw.Error:
+        done.incomplete = tables
+        return done
+    try:
+        # A schema that does not make sense in one place must not hide all others.
+        pragma(connection, "writable_schema = ON")
+        for table in tables:
+            _copy_table(connection, target, table, done)
+    except _ERRORS as error:
+        log.warning("%s cannot be read: %s", source, error)
+        done.incomplete = tables
+    finally:
+        connection.close(True)
+    return done
+
+
+def transplant(damaged: Path, fresh: Path, to: Path) -> None:
+    """A copy of `damaged` with the first page of `fresh`, a store of the same schema without rows.
+
+    The first page holds the header and the schema; without it nothing else is found, though
+    it may all be there. Tables made in the same order begin at the same pages; should they
+    not, the rows do not fit the tables and are left out. Raises OSError.
+    """
+    shutil.copyfile(damaged, to)
+    log_ = damaged.with_name(damaged.name + "-wal")
+    if log_.exists():
+        shutil.copyfile(log_, to.with_name(to.name + "-wal"))
+    with fresh.open("rb") as source:
+        page = bytearray(source.read(4096))
+    # "version valid for" other than the change counter: SQLite takes the size from the file.
+    page[92:96] = bytes(b ^ 0xFF for b in page[24:28])
+    with to.open("r+b") as target:
+        target.write(page)
+
+
+def rebuild_search(connection: apsw.Connection) -> None:
+    """The search words of every entry, made anew. Raises apsw.Error."""
+    for seq, text, artifacts in connection.execute(
+        "SELECT seq, text, artifacts FROM entries WHERE undone_at IS NULL"
+    ).fetchall():
+        try:
+            named = msgspec.json.decode(str(artifacts), type=tuple[str, ...])
+        except msgspec.DecodeError:
+            named = ()
+        connection.execute(
+            "INSERT INTO search (rowid, words) VALUES (?, ?)", (seq, search_words(str(text), named))
+        )
+
+
+def mend(connection: apsw.Connection) -> None:
+    """Rows that name lost rows: give them what they name, or let them go. Raises apsw.Error."""
+    # What was written at a context whose row was lost is still worth finding.
+    connection.execute(
+        "INSERT INTO contexts (id, host, zellij_session, root, opened_at, closed_at)"
+        " SELECT DISTINCT context_id, '', '', '(lost)', 0, 0 FROM entries"
+        " WHERE context_id NOT IN (SELECT id FROM contexts)"
+    )
+    for table, column, parent, key in (
+        ("deliveries", "sequence", "events", "sequence"),
+        ("snapshots", "content", "blobs", "key"),
+        ("snapshot_blobs", "generation", "snapshots", "generation"),
+        ("snapshot_blobs", "key", "blobs", "key"),
+        ("restores", "server", "zellij_servers", "key"),
+    ):
+        connection.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT {key} FROM {parent})")
+
+
+def _tables(connection: apsw.Connection) -> list[str]:
+    found = connection.execute(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+        " AND name NOT LIKE 'sqlite%' ORDER BY name"
+    )
+    return [str(row[0]) for row in found]
+
+
+def _columns(connection: apsw.Connection, table: str) -> list[str]:
+    return [str(row[0]) for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+
+
+def _copy_table(source: apsw.Connection, target: apsw.Connection, table: str, done: Salvaged) -> None:
+    there = _columns(source, table)
+    columns = [column for column in _columns(target, table) if column in there]
+    if not columns:
+        done.incomplete.append(table)
+        return
+    marks = ", ".join("?" * len(columns))
+    insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+    broken = False
+    for row in _rows(source, table, columns):
+        if row is None:
+            broken = True
+            continue
+        if table == "meta" and row[columns.index("key")] in _OWN_META:
+            continue
+        try:
+            target.execute(insert, row)
+        except (apsw.ConstraintError, apsw.MismatchError):
+            broken = True
+            continue
+        done.rows += target.changes()
+    if broken:
+        done.incomplete.append(table)
+
+
+def _rows(source: apsw.Connection, table: str, columns: list[str]) -> Iterator[tuple[object, ...] | None]:
+    """Every readable row; None for each place where something could not be read."""
+    listed = ", ".join(columns)
+    has_rowid = not source.execute("SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)).get
+    if not has_rowid:
+        yield from _both_ways(source, table, listed)
+        return
+    low, high = -(2**63), 2**63 - 1
+    holes = [(low, high)]
+    tries = 0
+    while holes and tries < _HALVINGS:
+        low, high = holes.pop()
+        tries += 1
+        last = low - 1 if low > -(2**63) else low
+        try:
+            for rowid, *row in _between(source, table, listed, low, high, "ASC"):
+                last = rowid
+                yield tuple(row)
+            continue
+        except _ERRORS:
+            yield None
+        first = high
+        try:
+            for rowid, *row in _between(source, table, listed, last + 1, high, "DESC"):
+                first = rowid
+                yield tuple(row)
+            continue
+        except _ERRORS:
+            pass
+        if first - last > 2:
+            middle = (last + first) // 2
+            holes += [(last + 1, middle), (middle + 1, first - 1)]
+
+
+def _between(
+    source: apsw.Connection, table: str, listed: str, low: int, high: int, order: str
+) -> apsw.Cursor:
+    # NOT INDEXED: an index may be what is damaged.
+    return source.execute(
+        f"SELECT rowid, {listed} FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ? ORDER BY rowid {order}",
+        (low, high),
+    )
+
+
+def _both_ways(source: apsw.Connection, table: str, listed: str) -> Iterator[tuple[object, ...] | None]:
+    """For tables without rowids: from both ends of their key up to the damage."""
+    keys = ", ".join(
+        row[0]
+        for row in source.execute("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (table,))
+    )
+    for order in ("ASC", "DESC"):
+        ordered = ", ".join(f"{key} {order}" for key in keys.split(", "))
+        try:
+            yield from source.execute(f"SELECT {listed} FROM {table} ORDER BY {ordered}")
+            return
+        except _ERRORS:
+            yield None

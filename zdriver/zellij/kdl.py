@@ -18,6 +18,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from zdriver.context.layout import Frame, Layout, Pane, Plugin, Split, Tab
 from zdriver.context.model import Action
@@ -187,6 +188,8 @@ def _join(cwd: str, path: str) -> str:
     return joined.rstrip("/") or "/"
 
 
+# typed: 1 and True are the same key otherwise
+@lru_cache(maxsize=1024, typed=True)
 def _size(value: Value, *, zero: bool = False) -> str | None:
     """Cells or per cent as Zellij accepts them, else None."""
     if isinstance(value, bool) or not isinstance(value, int | str):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import ckdl  # type: ignore[import-untyped]  # it ships no types
 
@@ -38,14 +39,14 @@ class Node:
     def __init__(
         self,
         name: str,
-        args: Iterable[Value] = (),
+        args: Sequence[Value] = (),
         properties: dict[str, Value] | None = None,
-        children: Iterable[Node] = (),
+        children: Sequence[Node] = (),
     ) -> None:
         self.name = name
-        self.args = list(args)
+        self.args = args
         self.properties = properties if properties is not None else {}
-        self.children = list(children)
+        self.children = children
 
     def child(self, name: str) -> Node | None:
         """The first child of that name, as Zellij takes it."""
@@ -58,6 +59,8 @@ class Node:
         """The property `name`, else the first argument of the child `name`, else None."""
         if name in self.properties:
             return self.properties[name]
+        if not self.children:
+            return None
         child = self.child(name)
         return child.args[0] if child is not None and child.args else None
 
@@ -81,38 +84,43 @@ def parse_nodes(text: str) -> list[Node]:
     except (ckdl.ParseError, ValueError, OverflowError, MemoryError) as error:
         # ValueError: lone surrogates, in the text or escaped in a string
         raise InvalidInput(f"the layout is not KDL: {_one_line(error)}") from error
-    budget = _Budget()
-    return [_convert(node, budget, 0) for node in document.nodes]
+    return _Converter().nodes(document.nodes, 0)
 
 
-class _Budget:
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+class _Converter:
+    """ckdl's nodes → ours, counted. Runs in the daemon at each dump, so it is kept lean."""
+
     def __init__(self) -> None:
-        self.nodes = NODES_MAX
+        self.left = NODES_MAX
 
-    def spend(self, depth: int) -> None:
-        self.nodes -= 1
-        if self.nodes < 0:
+    def nodes(self, found: list[ckdl.Node], depth: int) -> list[Node]:
+        self.left -= len(found)
+        if self.left < 0:
             raise InvalidInput(f"the layout has more than {NODES_MAX} nodes")
         if depth > DEPTH_MAX:
             raise InvalidInput(f"the layout is nested more than {DEPTH_MAX} deep")
-
-
-def _convert(node: ckdl.Node, budget: _Budget, depth: int) -> Node:
-    budget.spend(depth)
-    return Node(
-        str(node.name),
-        [_plain(arg) for arg in node.args],
-        {str(key): _plain(value) for key, value in node.properties.items()},
-        [_convert(child, budget, depth + 1) for child in node.children],
-    )
+        made = []
+        for node in found:
+            args = [arg if type(arg) in _PLAIN else _plain(arg) for arg in node.args]
+            properties = {
+                key: value if type(value) in _PLAIN else _plain(value)
+                for key, value in node.properties.items()
+            }
+            children = node.children
+            made.append(
+                Node(node.name, args, properties, self.nodes(children, depth + 1) if children else [])
+            )
+        return made
 
 
 def _plain(value: object) -> Value:
-    if isinstance(value, ckdl.Value):  # one with a type annotation
+    """Of a value with a type annotation only the value."""
+    if isinstance(value, ckdl.Value):
         value = value.value
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    return str(value)
+    return value if type(value) in _PLAIN else str(value)  # type: ignore[return-value]  # the set above
 
 
 def _one_line(error: BaseException) -> str:
@@ -136,6 +144,7 @@ def _character(char: str) -> str:
     return char if char.isprintable() or ord(char) > 0x2029 else f"\\u{{{ord(char):x}}}"
 
 
+@lru_cache(maxsize=256)
 def identifier(text: str) -> str:
     return text if _BARE.match(text) and text not in _KEYWORDS else quoted(text)
 

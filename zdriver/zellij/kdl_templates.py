@@ -6,16 +6,19 @@ only `pane`, `tab`, `floating_panes`, `new_tab_template` and swap layouts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zdriver.core.errors import InvalidInput
 from zdriver.zellij.kdl_nodes import DEPTH_MAX, NODES_MAX, Node
 
 _SWAPS = frozenset({"swap_tiled_layout", "swap_floating_layout"})
+_TEMPLATES = frozenset({"pane_template", "tab_template", "default_tab_template"})
 _CONTAINER = ("split_direction", "stacked")
 
 
 def expand(root: Node) -> Node:
     """`root` (the `layout` node) without templates. Raises InvalidInput."""
-    if not any(child.name.endswith("_template") for child in root.children):
+    if not any(child.name in _TEMPLATES for child in root.children):
         return root
     return _Expander(root).layout(root)
 
@@ -30,7 +33,7 @@ class _Expander:
     def layout(self, root: Node) -> Node:
         children = []
         for node in root.children:
-            if node.name in ("pane_template", "tab_template", "default_tab_template"):
+            if node.name in _TEMPLATES:
                 continue
             if node.name == "tab" or node.name in self.tabs:
                 children.append(self.tab(node))
@@ -94,7 +97,7 @@ def _wrap(node: Node, tiled: list[Node]) -> Node:
     return Node("pane", (), container, tiled)
 
 
-def _fill(children: list[Node], content: Node) -> list[Node]:
+def _fill(children: Sequence[Node], content: Node) -> list[Node]:
     """`children` with `content` in the one place that says so.
 
     One only, as in Zellij: with two, templates within templates would double at each level.
@@ -105,7 +108,7 @@ def _fill(children: list[Node], content: Node) -> list[Node]:
     return filled
 
 
-def _replace(children: list[Node], content: Node) -> tuple[list[Node], int]:
+def _replace(children: Sequence[Node], content: Node) -> tuple[list[Node], int]:
     filled, places = [], 0
     for child in children:
         if child.name == "children":

@@ -223,11 +223,12 @@ def test_the_request_types_what_runs_and_suspends_what_waits() -> None:
         (1, 0, f"command claude --resume {ID}\n"),
     ]
     assert request.expect == (3, 1)
+    assert request.order == ((0, 1, 2), (0,))
     assert request.focus_tab == 1
     assert request.close_tabs == ()
     assert request.kdl.count("start_suspended true") == 1
     raw = msgspec.json.decode(msgspec.json.encode(request))
-    assert set(raw) == {"mode", "kdl", "focus_tab", "close_tabs", "writes", "expect", "timeout"}
+    assert set(raw) == {"mode", "kdl", "focus_tab", "close_tabs", "writes", "expect", "order", "timeout"}
     replacing = apply_request(made, plans, "replace", render=render_layout, close_tabs=(4,))
     assert replacing.close_tabs == (4,)
 

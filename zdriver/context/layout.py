@@ -6,6 +6,7 @@ meaning, without its shorthands; `zdriver.zellij.kdl` reads and writes the text.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -70,7 +71,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def leaves(nodes: tuple[Pane | Split, ...]) -> list[Pane]:
-    """The panes below `nodes`, in the order in which Zellij makes them."""
+    """The panes below `nodes`, in the order in which they are written."""
     found: list[Pane] = []
     for node in nodes:
         if isinstance(node, Split):
@@ -83,3 +84,25 @@ def leaves(nodes: tuple[Pane | Split, ...]) -> list[Pane]:
 def terminals(tab: Tab) -> list[Pane]:
     """A tab's terminal panes: tiled in order, then floating. Their index is `PanePlan.pane_index`."""
     return [pane for pane in (*leaves(tab.tiled), *tab.floating) if pane.plugin is None]
+
+
+def making_order(tab: Tab) -> tuple[int, ...]:
+    """For each of `terminals(tab)`: as which one, from 0, Zellij starts it.
+
+    Zellij 0.45 starts the first pane of every child before the others (`TiledPaneLayout::
+    extract_run_instructions`), and floating panes after all tiled ones. Terminal ids grow in
+    this order, so it tells which new terminal became which pane.
+    """
+    written = iter(range(len(leaves(tab.tiled))))
+    started = _started(tab.tiled, written)
+    tiled = [at for at, pane in enumerate(leaves(tab.tiled)) if pane.plugin is None]
+    ranks = {at: rank for rank, at in enumerate(at for at in started if at in tiled)}
+    floating = sum(pane.plugin is None for pane in tab.floating)
+    return (*(ranks[at] for at in tiled), *range(len(tiled), len(tiled) + floating))
+
+
+def _started(nodes: tuple[Pane | Split, ...], written: Iterator[int]) -> list[int]:
+    """The panes below `nodes` in the order of their start, each as its place in `leaves`."""
+    below = [_started(n.children, written) if isinstance(n, Split) else [next(written)] for n in nodes]
+    firsts = [panes[0] for panes in below if panes]
+    return firsts + [at for panes in below for at in panes[1:]]

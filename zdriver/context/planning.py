@@ -20,7 +20,7 @@ from typing import Literal
 import msgspec
 
 from zdriver.context.banner import banner_lines, offer_lines
-from zdriver.context.layout import Layout, Pane, Split, terminals
+from zdriver.context.layout import Layout, Pane, Split, making_order, terminals
 from zdriver.context.model import Action, PanePlan
 from zdriver.context.programs import agent_of, resume_argv, runs_by_itself, session_in, shell_idle
 from zdriver.context.quoting import fits, quote
@@ -238,6 +238,7 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     close_tabs: tuple[int, ...]
     writes: tuple[Write, ...]
     expect: tuple[int, ...]
+    order: tuple[tuple[int, ...], ...]  #: per tab, per pane: as which one Zellij starts it
     timeout: float  #: seconds
 
 
@@ -282,6 +283,7 @@ def apply_request(
         close_tabs=close_tabs if mode == "replace" else (),
         writes=tuple(writes),
         expect=tuple(len(terminals(tab)) for tab in wanted.tabs),
+        order=tuple(making_order(tab) for tab in wanted.tabs),
         timeout=timeout,
     )
 

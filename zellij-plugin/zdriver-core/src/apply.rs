@@ -1,8 +1,8 @@
 //! Making the panes of a layout, and finding out which terminal became which pane.
 //!
 //! Zellij says nothing back when it applies a layout, so the panes are recognised in the manifest:
-//! it starts a tab's terminals in the order of the layout (tiled ones first, then floating ones)
-//! and counts their ids up, never using one twice.
+//! it counts the ids of terminals up, never using one twice, and starts those of a tab in an order
+//! that follows from the layout. The daemon, which made the layout, sends that order along.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ pub enum Step {
 struct Made {
     tab_id: usize,
     position: usize,
-    /// In the order of the layout.
+    /// In the order in which they were started.
     terminals: Vec<u32>,
 }
 
@@ -220,11 +220,17 @@ impl Job {
             .collect()
     }
 
+    fn terminal(&self, made: &[Made], tab: usize, pane: usize) -> Option<u32> {
+        let order = self.params.order.get(tab).and_then(|order| order.get(pane));
+        let started_as = order.copied().unwrap_or(pane);
+        made.get(tab)?.terminals.get(started_as).copied()
+    }
+
     fn write(&self, made: &[Made]) -> Vec<Effect> {
         let texts = self.params.writes.iter();
         texts
             .filter_map(|w| {
-                let terminal = *made.get(w.tab)?.terminals.get(w.pane)?;
+                let terminal = self.terminal(made, w.tab, w.pane)?;
                 let text = w.text.clone();
                 Some(Effect::WriteChars { terminal, text })
             })
@@ -232,11 +238,13 @@ impl Job {
     }
 
     fn report(&mut self, made: &[Made]) {
-        let applied = &mut self.applied;
+        let mut applied = Applied::default();
         for (tab, expected) in self.params.expect.iter().enumerate() {
-            let terminals = made.get(tab).map_or(&[][..], |m| &m.terminals[..]);
-            if let Some(m) = made.get(tab) {
-                let (tab_id, position) = (m.tab_id, m.position);
+            if let Some(Made {
+                tab_id, position, ..
+            }) = made.get(tab)
+            {
+                let (tab_id, position) = (*tab_id, *position);
                 applied.tabs.push(AppliedTab {
                     tab,
                     tab_id,
@@ -244,8 +252,8 @@ impl Job {
                 });
             }
             for pane in 0..*expected {
-                match terminals.get(pane) {
-                    Some(&id) => applied.panes.push(AppliedPane { tab, pane, id }),
+                match self.terminal(made, tab, pane) {
+                    Some(id) => applied.panes.push(AppliedPane { tab, pane, id }),
                     None => applied.failed.push(FailedPane {
                         tab,
                         pane,
@@ -254,5 +262,6 @@ impl Job {
                 }
             }
         }
+        self.applied = applied;
     }
 }

@@ -13,6 +13,8 @@ use crate::inside::PANEL_TITLE;
 use crate::protocol::{Pane, Running, SessionState, Tab};
 
 pub const DEBOUNCE: Millis = 200;
+/// How long the other half of a change is waited for.
+const MISMATCH_WAIT: Millis = 700;
 const TITLE_PAUSE: Millis = 800;
 const TITLE_PAUSE_MAX: Millis = 30_000;
 
@@ -113,13 +115,25 @@ impl Capture {
 
     /// When the next state is to be sent.
     pub fn due_at(&self) -> Option<Millis> {
-        let change = self.dirty_since.map(|since| since + DEBOUNCE);
+        let wait = if self.is_consistent() {
+            DEBOUNCE
+        } else {
+            MISMATCH_WAIT
+        };
+        let change = self.dirty_since.map(|since| since + wait);
         let title = (self.dumped_structure.is_some() && self.titles() != self.dumped_titles)
             .then(|| self.dumped_at + self.pause());
         match (change, title) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }
+    }
+
+    /// Zellij tells of tabs and of panes in two events: do they speak of the same tabs?
+    fn is_consistent(&self) -> bool {
+        let tabs: BTreeSet<usize> = self.tabs.iter().map(|t| t.position).collect();
+        let with_panes: BTreeSet<usize> = self.panes.iter().map(|p| p.tab).collect();
+        tabs == with_panes
     }
 
     fn pause(&self) -> Millis {

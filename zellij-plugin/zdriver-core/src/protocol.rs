@@ -130,6 +130,9 @@ pub struct Apply {
     /// How many terminal panes each tab of the KDL must have.
     #[serde(default)]
     pub expect: Vec<usize>,
+    /// For each pane of each tab: as which one Zellij starts it. Without it: in the same order.
+    #[serde(default)]
+    pub order: Vec<Vec<usize>>,
     /// Seconds.
     #[serde(default = "five_seconds")]
     pub timeout: f64,

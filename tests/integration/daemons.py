@@ -23,6 +23,8 @@ def program() -> list[str]:
 
 
 class Daemons:
+    program = program()
+
     def __init__(self, home: Home) -> None:
         self.home = home
 

@@ -35,7 +35,8 @@ def main() -> None:
     if number:  # die as the command did: a shell tells exit codes from signals
         import _signal  # type: ignore[import-not-found]  # `signal` without its enums
 
-        _signal.signal(number, _signal.SIG_DFL)
+        if number != _signal.SIGKILL:
+            _signal.signal(number, _signal.SIG_DFL)
         os.kill(os.getpid(), number)
     os._exit(code)
 
@@ -52,12 +53,17 @@ def _elsewhere(argv: list[str]) -> tuple[int, int] | None:
         import _socket
 
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        if sock.fileno() < 3:
+            return None  # one of the standard descriptors is closed, and must stay so
         sock.settimeout(HANDSHAKE)
         sock.connect(folder + "/fork.sock")
-        _send_request(sock, argv)
-        if sock.recv(3) != b"ok\n":
+        from zdriver.core.build import build_id
+
+        ours = b"zd1 %b\n" % build_id().encode()  # while the server wakes up
+        if sock.recv(64) != ours:
             return None
         sock.settimeout(None)
+        _send_request(sock, argv)
     except OSError:
         return None
     return _follow(sock)
@@ -80,25 +86,25 @@ def _ordinary() -> bool:
 def _send_request(sock: "_socket.socket", argv: list[str]) -> None:
     import _socket
 
-    from zdriver.core.build import build_id
-
     umask = os.umask(0o077)
     os.umask(umask)
     environment = [key + b"=" + value for key, value in os.environb.items()]
-    head = [build_id(), f"{umask:o}", str(len(argv)), *argv]
+    head = [f"{umask:o}", str(len(argv)), *argv]
     payload = b"\0".join([*map(os.fsencode, head), *environment])
     folder = os.open(".", getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
     fds = b"".join(fd.to_bytes(4, sys.byteorder) for fd in (0, 1, 2, folder))
-    message = b"zd1 %08x\n" % len(payload) + payload
+    message = b"%08x\n" % len(payload) + payload
     sent = sock.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, fds)])
     os.close(folder)
     if sent < len(message):
         sock.sendall(message[sent:])
 
 
-def _follow(sock: "_socket.socket") -> tuple[int, int]:
-    """Say go, relay signals, and wait for the end."""
+def _follow(sock: "_socket.socket") -> tuple[int, int] | None:
+    """Relay signals, which are meant for the command, until it ends."""
     import _signal
+
+    before = {}
 
     def relay(number: int, _frame: object) -> None:
         try:
@@ -111,10 +117,18 @@ def _follow(sock: "_socket.socket") -> tuple[int, int]:
     for name in ("SIGINT", "SIGTERM", "SIGTSTP", "SIGCONT", "SIGWINCH", "SIGHUP", "SIGQUIT"):
         number = getattr(_signal, name)
         if _signal.getsignal(number) != _signal.SIG_IGN:  # as `nohup` and `&` in scripts leave it
-            _signal.signal(number, relay)
+            before[number] = _signal.signal(number, relay)
+    ending = _ending(sock)
+    if ending is None:
+        for number, handler in before.items():
+            _signal.signal(number, handler)
+    return ending
+
+
+def _ending(sock: "_socket.socket") -> tuple[int, int] | None:
+    """(exit code, signal) of the command; None when the server did not begin it."""
     said = b""
     try:
-        sock.sendall(b"g")
         while not said.endswith(b"\n"):
             data = sock.recv(16)
             if not data:
@@ -127,6 +141,8 @@ def _follow(sock: "_socket.socket") -> tuple[int, int]:
         return int(number), 0
     if kind == b"s":
         return 128 + int(number), int(number)
+    if kind == b"n":
+        return None
     os.write(2, b"error: the command was ended together with zdriver's fork server\n")
     os.write(2, b"hint:  look whether it was done, else give it again\n")
     return EXIT_UNAVAILABLE, 0

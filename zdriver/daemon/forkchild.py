@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import gc
 import io
+import locale
 import os
 import signal
 import sys
@@ -18,17 +19,17 @@ from typing import TextIO
 def become(fields: list[bytes], fds: list[int]) -> int:
     """Run the command line that a caller sent; its exit code.
 
-    fields  build, umask in octal, number of arguments, arguments, environment as KEY=VALUE
+    fields  umask in octal, number of arguments, arguments, environment as KEY=VALUE
     fds     for 0, 1, 2 and the working directory
     """
     os.setpgid(0, 0)  # so that signals reach the command and its children, and SIGTSTP stops it
     _take_descriptors(fds)
-    count = int(fields[2])
-    os.umask(int(fields[1], 8))
-    _take_environment(fields[3 + count :])
+    count = int(fields[1])
+    os.umask(int(fields[0], 8))
+    _take_environment(fields[2 + count :])
     _default_signals()
     gc.enable()
-    sys.argv = [os.fsdecode(argument) for argument in fields[3 : 3 + count]]
+    sys.argv = [os.fsdecode(argument) for argument in fields[2 : 2 + count]]
     sys.stdin, sys.stdout, sys.stderr = _streams()
     return _run()
 
@@ -59,8 +60,12 @@ def _default_signals() -> None:
 
 
 def _streams() -> tuple[TextIO, TextIO, TextIO]:
-    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "C"
-    errors = "surrogateescape" if locale in ("C", "POSIX") else "strict"
+    try:
+        name = locale.setlocale(locale.LC_CTYPE, "")
+    except locale.Error:  # it is not installed, and then it is C
+        name = "C"
+    # PEP 538 and 540: C and what stands for it let bytes through that are no text
+    errors = "surrogateescape" if name in ("C", "POSIX", "C.UTF-8", "C.utf8", "UTF-8") else "strict"
     return (
         _stream(0, "<stdin>", errors),
         _stream(1, "<stdout>", errors),

@@ -13,7 +13,8 @@ from zdriver.daemon.sockets import Listener
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two starts: one that cannot live is not started all the time.
+#: Seconds that a server has to have lived to be started again at once; else that waits for `AGAIN`.
+LIVED = 5.0
 AGAIN = 30.0
 
 
@@ -26,6 +27,7 @@ class Forks:
         self._server: forkserver.ForkServer | None = forkserver.start(listener)
         self._watch: platform.Watch | None = None
         self._started = time.monotonic()
+        self._not_before = 0.0
 
     @classmethod
     def bind(cls, path: Path) -> Forks:
@@ -53,12 +55,14 @@ class Forks:
         """Put right what went wrong: the server died, or somebody removed its socket."""
         if self.pid and self._listener.in_place():
             return
+        now = time.monotonic()
         if self._server is not None:
             log.warning("the fork server or its socket is gone")
             self._let_go()
-        if time.monotonic() - self._started < AGAIN:
+            self._not_before = now if now - self._started > LIVED else now + AGAIN
+        if now < self._not_before:
             return
-        self._started = time.monotonic()
+        self._started, self._not_before = now, now + AGAIN
         try:
             self._listener = Listener.bind(self._listener.path)
             self._server = forkserver.spawn(self._listener)

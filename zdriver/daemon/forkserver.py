@@ -4,15 +4,17 @@ A single-threaded process that has the command line imported. A caller (`zdriver
 sends its arguments, environment, umask, descriptors 0 to 2 and working directory; a child is
 forked that becomes the command. What is said, in this order:
 
-    caller → server   b"zd1 %08x\\n" and that many bytes: build, umask, number of arguments,
-                      arguments and environment, with NUL between them; beside the first
-                      byte the descriptors 0, 1, 2 and the working directory (SCM_RIGHTS)
-    server → caller   b"ok\\n", or b"no\\n": not this build, or too busy; run it in place
-    caller → server   b"g": go; without it nothing runs, so that a caller which gave up
-                      waiting can run the command itself and it is never done twice
+    server → caller   b"zd1 BUILD\\n"; or b"no\\n": too busy
+    caller → server   b"%08x\\n" and that many bytes: umask, number of arguments, arguments
+                      and environment, with NUL between them; beside the first byte the
+                      descriptors 0, 1, 2 and the working directory (SCM_RIGHTS)
     caller → server   one byte per signal to relay
-    server → caller   b"x%d\\n" the exit code, or b"s%d\\n" the signal that ended the child
+    server → caller   b"x%d\\n" the exit code, b"s%d\\n" the signal that ended the child,
+                      or b"no\\n": it was not begun
 
+A caller that hears no greeting, or that of another build, runs the command itself. It sends
+nothing before: a server that hangs must not hold its descriptors (a pipe's reader would wait),
+and nothing may be done twice.
 A caller that goes away takes its command along: SIGHUP, then SIGKILL.
 """
 
@@ -38,11 +40,11 @@ from zdriver.daemon.sockets import Listener
 
 log = logging.getLogger(__name__)
 
-HEADER = 13  #: bytes: b"zd1 0000002a\n"
+HEADER = 9  #: bytes: b"0000002a\n"
 REQUEST_MAX = 8 << 20  #: bytes; Linux allows 2 MiB of arguments and environment by default
 DESCRIPTORS = 4
 CALLERS_MAX = 64  #: commands at once; more run in place
-REQUEST_TIMEOUT = 5.0  #: seconds from the connection to "go"
+REQUEST_TIMEOUT = 5.0  #: seconds from the connection to the end of the request
 HANGUP_TIMEOUT = 2.0  #: seconds between SIGHUP and SIGKILL
 RELAYED = {signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGHUP}
 RELAYED |= {signal.SIGQUIT}
@@ -133,13 +135,12 @@ def _preload() -> None:
 
 
 class Caller:
-    """One connection: first a request is read, then offered, then its child runs."""
+    """One connection: first its request is read, then its child runs."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.request = bytearray()
         self.fds: list[int] = []
-        self.offered = False
         self.pid = 0
         self.deadline: float | None = time.monotonic() + REQUEST_TIMEOUT
 
@@ -159,10 +160,8 @@ class Caller:
         self.request += data
         if len(self.request) < HEADER:
             return False
-        if not self.request.startswith(b"zd1 "):
-            raise ValueError("not a request")
-        size = int(self.request[4 : HEADER - 1], 16)
-        if size > REQUEST_MAX or len(self.request) > HEADER + size:
+        size = int(self.request[: HEADER - 1], 16)
+        if not 0 < size <= REQUEST_MAX or len(self.request) > HEADER + size:
             raise ValueError("too long a request")
         return len(self.request) == HEADER + size
 
@@ -234,6 +233,7 @@ class _Server:
             caller.say(b"no\n")
             sock.close()
             return
+        caller.say(b"zd1 %b\n" % self._build.encode())
         self._callers[sock.fileno()] = caller
         self._poll.register(sock, select.POLLIN)
 
@@ -241,15 +241,10 @@ class _Server:
         try:
             if caller.pid:
                 self._relay(caller)
-            elif caller.offered:
-                if caller.sock.recv(1) != b"g":
-                    raise EOFError
-                self._run(caller)
             elif caller.read_request():
-                if len(caller.fds) != DESCRIPTORS or caller.fields()[0] != self._build.encode():
-                    raise ValueError("not for us")
-                caller.offered = True
-                caller.say(b"ok\n")
+                if len(caller.fds) != DESCRIPTORS:
+                    raise ValueError("descriptors are missing")
+                self._run(caller)
         except BlockingIOError:
             return
         except (OSError, ValueError, EOFError):

@@ -17,8 +17,10 @@ log = logging.getLogger(__name__)
 
 #: Keys that describe the file, not its content: the new file has its own.
 _OWN_META = ("schema", "min_compatible")
-#: How often a hole between readable rows is halved before it is given up.
-_HALVINGS = 400
+_ROWID_MAX = 2**63 - 1
+#: Rowids that one damaged place may span, and looks at places, before the rest is given up.
+_STEP_MAX = 1 << 24
+_PROBES = 20_000
 _ERRORS = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.SQLError, apsw.CantOpenError)
 
 
@@ -144,34 +146,42 @@ def _rows(source: apsw.Connection, table: str, columns: list[str]) -> Iterator[t
     """Every readable row; None for each place where something could not be read."""
     listed = ", ".join(columns)
     has_rowid = not source.execute("SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)).get
-    if not has_rowid:
+    if has_rowid:
+        yield from _by_rowid(source, table, listed)
+    else:
         yield from _both_ways(source, table, listed)
-        return
-    low, high = -(2**63), 2**63 - 1
-    holes = [(low, high)]
-    tries = 0
-    while holes and tries < _HALVINGS:
-        low, high = holes.pop()
-        tries += 1
-        last = low - 1 if low > -(2**63) else low
+
+
+def _by_rowid(source: apsw.Connection, table: str, listed: str) -> Iterator[tuple[object, ...] | None]:
+    """Forwards; over damage in steps of growing width, then backwards to its edge.
+
+    Rowids begin at 1 in all tables of ours.
+    """
+    last, step = 0, 1
+    for _ in range(_PROBES):
+        begin, seen = last + step, 0
         try:
-            for rowid, *row in _between(source, table, listed, low, high, "ASC"):
-                last = rowid
+            for rowid, *row in _between(source, table, listed, begin, _ROWID_MAX, "ASC"):
+                seen = int(rowid)
                 yield tuple(row)
-            continue
         except _ERRORS:
             yield None
-        first = high
+            if not seen:
+                if step >= _STEP_MAX:
+                    return
+                step *= 2
+                continue
+        else:
+            seen = _ROWID_MAX
+        # Rows between the last step that failed and this one.
         try:
-            for rowid, *row in _between(source, table, listed, last + 1, high, "DESC"):
-                first = rowid
+            for _rowid, *row in _between(source, table, listed, last + step // 2 + 1, begin - 1, "DESC"):
                 yield tuple(row)
-            continue
         except _ERRORS:
             pass
-        if first - last > 2:
-            middle = (last + first) // 2
-            holes += [(last + 1, middle), (middle + 1, first - 1)]
+        if seen == _ROWID_MAX:
+            return
+        last, step = seen, 1
 
 
 def _between(

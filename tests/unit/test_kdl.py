@@ -235,6 +235,7 @@ def test_panes_without_tabs_are_one_tab() -> None:
         ("layout {", "not KDL"),
         ('layout { tab name="\\u{d800}"; }', "not KDL"),
         ('tab "\ud800"', "not KDL"),
+        ('layout { tab name="\\u{0}"; }', "NUL"),
         ("layout {\n" * 200 + "}\n" * 200, "nested"),
         ("a\n" * 60_000, "more than"),
         ("layout { " + "pane;" * 3_000 + "}", "panes"),

@@ -5,7 +5,7 @@
     planned_layout(layout, plan) -> Layout                      the layout that should come out
     apply_request(layout, plan, mode, render=…, shell=…) -> ApplyRequest
     banner_lines(intent, milestones, report, now) -> list[str]
-    offer_lines(intent, milestones, panes, now) -> list[str]
+    offer_lines(intent, milestones, panes, taken_at, now) -> list[str]
 
 `render` is `zellij.kdl.render_layout`: rules know the layout, not its text.
 Which rule decided is in each `PanePlan.reason`; the rules stand in `_RULES`, in their order.

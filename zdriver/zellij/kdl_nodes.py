@@ -24,6 +24,7 @@ NODES_MAX = 50_000
 
 #: ckdl reads numbers in quadratic time, so a number of this many digits is refused unread.
 _LONG_NUMBER = re.compile(r"[0-9a-fA-F_]{100}")
+_ESCAPED_NUL = re.compile(r"\\u\{0+\}")
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 #: A bare identifier that KDL 1 surely reads as one; anything else is written in quotes.
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
@@ -79,8 +80,11 @@ def parse_nodes(text: str) -> list[Node]:
         raise InvalidInput(f"the layout has {len(text)} characters; at most {TEXT_MAX} are read")
     if _LONG_NUMBER.search(text) and _LONG_NUMBER.search(_STRINGS.sub('""', text)):
         raise InvalidInput("the layout holds a number with too many digits")
+    if _ESCAPED_NUL.search(text):
+        raise InvalidInput("the layout holds a NUL character")
     try:
-        document = ckdl.parse(text, version=1)
+        # A NUL can be in no path, argument or name; Zellij writes none
+        document = ckdl.parse(text.replace("\0", "\ufffd"), version=1)
     except (ckdl.ParseError, ValueError, OverflowError, MemoryError) as error:
         # ValueError: lone surrogates, in the text or escaped in a string
         raise InvalidInput(f"the layout is not KDL: {_one_line(error)}") from error

@@ -1,5 +1,6 @@
 //! Hands Zellij's events to `zdriver-core` and runs the effects. No decision is made here.
 
+mod abi;
 mod effects;
 mod events;
 
@@ -8,22 +9,22 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use zdriver_core::{view, Event, State};
 use zellij_tile::prelude::{
-    get_plugin_ids, get_zellij_version, register_plugin, show_cursor, subscribe, EventType,
-    PipeMessage, ZellijPlugin,
+    get_plugin_ids, get_zellij_version, show_cursor, subscribe, EventType, PipeMessage,
+    ZellijPlugin,
 };
-// the macro below names these
-use zellij_tile::shim::report_panic;
 
 /// Of which sources this file was built: compared by a test with the sources it stands beside.
 #[used]
 static SOURCE_DIGEST: &str = concat!("zdriver-source-digest:", env!("ZDRIVER_SOURCE_DIGEST"));
 
 #[derive(Default)]
-struct Zdriver {
+pub struct Zdriver {
     state: State,
 }
 
-register_plugin!(Zdriver);
+fn main() {
+    abi::start();
+}
 
 impl ZellijPlugin for Zdriver {
     fn load(&mut self, configuration: BTreeMap<String, String>) {

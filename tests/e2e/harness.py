@@ -43,7 +43,8 @@ class Zellij:
         """
         argv = [self.home.zellij, *options]
         if layout is not None:
-            argv += ["--layout", str(layout)]
+            # With -s, --layout would add to a session that is there.
+            argv += ["--new-session-with-layout" if session else "--layout", str(layout)]
         if session is not None:
             argv += ["-s", session]
         if attach is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+
 import msgspec
 
 from zdriver.core.errors import Unavailable, ZdriverError
@@ -41,7 +42,7 @@ class Stage:
             self.run("git", *words)
 
     def run(self, *argv: str) -> str:
-        """A command in the project, about the Zellij session that is open; its output. Raises ZdriverError."""
+        """A command in the project, about the open Zellij session; its output. Raises ZdriverError."""
         program = shutil.which(argv[0], path=self.home.env["PATH"])
         if program is None:
             raise Unavailable(f"{argv[0]} is not on PATH", hint=f"install {argv[0]}, then try again")
@@ -105,7 +106,9 @@ class Stage:
 
     def split(self, name: str, *where: str) -> None:
         """A new pane, named, whose shell is ready for a line."""
-        self.action("new-pane", *where, "--cwd", str(self.project), "--name", name)
+        self.action("new-pane", *where)
+        self.shell_ready("")
+        self.action("rename-pane", name)  # `new-pane --name` gives a title, which is no name
         self.shell_ready(name)
 
     def tab(self, name: str, pane: str) -> None:

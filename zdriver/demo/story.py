@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from zdriver.testing import PaneFact, TimedOut, until
 
 INTENT = "Refactor database layer"
 MILESTONES = ("Extracted models", "Repository tests pass")
-LOG = ("tail", "-f", "build.log")
+LOG = ("tail", "-f", "../build.log")  # Zellij opens a pane in the folder of the one in focus
 LONG = ("sleep", "1000")
 
 
@@ -148,12 +149,10 @@ class Story:
             pairs = compare(before, after)
             return [gone for pair in pairs for gone in pair.differences] + additional(before, after)
 
-        try:
-            until(lambda: len(self.stage.panes()) == len(before), what="the panes", deadline=PATIENCE)
-            self._show("after")
+        with suppress(TimedOut):
             until(lambda: not now(), what="all panes as they were", deadline=PATIENCE)
-        except TimedOut:
-            self._show("after")
+            until(lambda: INTENT in self.stage.screen(), what="the banner", deadline=5)
+        self._show("after")
         differences = now()
         again = self.stage.session.server_pid() if self.stage.session else 0
         if again == server:

@@ -1,0 +1,49 @@
+"""`python -m tests.bench [--json FILE] [NAME…]`: measure, print one table, write JSON.
+
+Exits 0 when every target is met, 1 when one is missed, which the table names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench import figures
+from tests.bench.reopen import reopen
+from tests.bench.report import Figure, table, write
+from tests.bench.world import World, world
+
+MEASURED: dict[str, Callable[[World], Iterator[Figure]]] = {
+    "rpc": figures.rpc,
+    "save": figures.save,
+    "crowd": figures.crowd,
+    "cli": figures.commands,
+    "start": figures.start,
+    "reopen": reopen,
+    "search": figures.search,
+    "idle": figures.idle,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(MEASURED)}")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - MEASURED.keys():
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+    found: list[Figure] = []
+    for name in arguments.names or MEASURED:
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
+        with world() as made:  # its own: what one has done slows no other
+            found += MEASURED[name](made)
+    print(table(found))
+    if arguments.json:
+        write(found, arguments.json)
+    return int(any(figure.misses for figure in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

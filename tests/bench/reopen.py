@@ -1,0 +1,117 @@
+"""A killed Zellij opened again: how long until its panes and their commands are back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from tests.bench.measure import percentile
+from tests.bench.report import Figure, misses
+from tests.bench.world import World
+from zdriver.testing import Session, Terminal, processes, until
+from zdriver.testing.panes import sessions
+
+#: (tabs, panes in each, seconds after the grant)
+SIZES = ((2, 5, 0.2), (5, 8, 0.6))
+ROUNDS = 3
+
+
+class Timed(msgspec.Struct, frozen=True):
+    """Seconds since `zellij` was typed."""
+
+    granted: float  #: the plugin has its permissions: it runs `zdriver attach`
+    back: float  #: every command runs
+
+
+def reopen(world: World) -> Iterator[Figure]:
+    world.daemon().close()
+    for tabs, each, target in SIZES:
+        count = tabs * each
+        layout = world.home.path / f"{count}.kdl"
+        layout.write_text(_layout(world.project, tabs, each))
+        ours: list[float] = []
+        limit: list[float] = []
+        for turn in range(ROUNDS):
+            name = f"n{count}-{turn}"
+            limit.append(_first(world, layout, name, count))
+            found = _again(world, count)
+            ours.append(found.back - found.granted)
+        yield Figure(
+            what=f"reopened, grant to {count} panes back",
+            unit="s",
+            ours=percentile(ours, 50),
+            tail=max(ours),
+            limit=percentile(limit, 50),
+            against="Zellij opening the same panes from a layout, from its start on",
+            target=f"<= {target:g}",
+            misses=misses(restore=percentile(ours, 50) <= target),
+        )
+
+
+def _layout(folder: Path, tabs: int, each: int) -> str:
+    """Every pane has a command of its own, so that each can be told from the others."""
+    lines = ["layout {", f'    cwd "{folder}"']
+    for tab in range(tabs):
+        lines.append(f'    tab name="t{tab}" {{')
+        for pane in range(each):
+            lines.append(
+                f'        pane name="p{pane}" command="sleep" {{ args "{1000 + tab * each + pane}"; }}'
+            )
+        lines.append("    }")
+    return "\n".join([*lines, "}", ""])
+
+
+def _sleeping(session: Session) -> int:
+    """How many `sleep`s run below the server: in a pane, or in a pane's shell."""
+    panes = processes.children(session.server_pid())
+    below = [*panes, *(child for pane in panes for child in processes.children(pane))]
+    return sum(processes.argv(pid)[:1] == ("sleep",) for pid in below)
+
+
+def _first(world: World, layout: Path, name: str, count: int) -> float:
+    """Open the layout, wait for zdriver's snapshot of it, kill it: seconds until all ran."""
+    began = time.perf_counter()
+    with _terminal(world, "--new-session-with-layout", str(layout), "-s", name) as terminal:
+        session = Session(world.home, name)
+        until(lambda: _sleeping(session) == count, what="the commands", deadline=60, every=0.005)
+        seconds = time.perf_counter() - began
+        with world.daemon() as driver:
+
+            def kept() -> bool:
+                found = driver.snapshot.list(zellij_session=name, limit=1)
+                return bool(found) and found[0].panes == count
+
+            until(kept, what=f"a snapshot of {count} panes", deadline=30, shows=terminal.screen)
+        session.kill_server()
+        terminal.wait_ended()
+    return seconds
+
+
+def _again(world: World, count: int) -> Timed:
+    before = set(sessions(world.home))
+    began = time.perf_counter()
+    with _terminal(world) as terminal:
+        new = until(lambda: set(sessions(world.home)) - before, what="a session", deadline=30, every=0.002)
+        session = Session(world.home, new.pop())
+        until(lambda: _attaching(session), what="the plugin's grant", deadline=30, every=0.002)
+        granted = time.perf_counter() - began
+        shows = terminal.screen
+        until(
+            lambda: _sleeping(session) == count, what=f"{count} panes", deadline=60, every=0.005, shows=shows
+        )
+        back = time.perf_counter() - began
+        session.kill_server()
+        terminal.wait_ended()
+    return Timed(granted, back)
+
+
+def _attaching(session: Session) -> bool:
+    return any("attach" in processes.argv(pid) for pid in processes.children(session.server_pid()))
+
+
+def _terminal(world: World, *words: str) -> Terminal:
+    argv = [world.home.zellij, *words]
+    return Terminal(argv, env=world.home.env, cwd=world.project, rows=60, columns=200)

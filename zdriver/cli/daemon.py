@@ -9,6 +9,7 @@ import click
 from zdriver.cli.options import examples, json_option
 from zdriver.cli.output import age, answer, dim, green, home_relative, note, progress, table, yellow
 from zdriver.cli.services import services
+from zdriver.core import platform
 from zdriver.core.errors import Unavailable
 from zdriver.daemon.api import DaemonStatus
 
@@ -88,7 +89,7 @@ def _running() -> DaemonStatus | None:
 
 def _wait_for_end(old: DaemonStatus) -> None:
     deadline = time.monotonic() + STOP_TIMEOUT
-    while (now := _running()) and now.pid == old.pid:
+    while platform.process(old.pid) is not None:
         if time.monotonic() > deadline:
             raise Unavailable(f"the daemon (pid {old.pid}) is still busy", hint="look again in a while")
         time.sleep(0.05)

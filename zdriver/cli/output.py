@@ -33,7 +33,8 @@ class Settings(msgspec.Struct):
 
 
 def settings() -> Settings:
-    return click.get_current_context().ensure_object(Settings)
+    context = click.get_current_context(silent=True)  # none while a shell completes
+    return context.ensure_object(Settings) if context else Settings()
 
 
 def envelope(data: object) -> str:

@@ -28,9 +28,10 @@ def session_that_zellij_keeps(home: Home, zellij: Zellij, project: Path) -> Open
     home.write_config("serialization_interval 1")
     opened = zellij.start("kept", cwd=project)
     wait_connected(home, "kept")
-    opened.action("new-pane", "--direction", "right", "--name", "one")
+    opened.action("new-pane", "--direction", "right")
     opened.wait_panes(2)
-    wait_recorded(home, "kept", lambda panes: len(panes) == 2)
+    opened.action("rename-pane", "one")
+    wait_recorded(home, "kept", lambda panes: [p.get("name") for p in panes] == [None, "one"])
     file = serialized(home, "kept")
     until(
         lambda: file.exists() and 'name="one"' in file.read_text(),

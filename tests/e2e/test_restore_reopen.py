@@ -22,11 +22,18 @@ def worked_in(home: Home, zellij: Zellij, project: Path, session: str = "first")
     """A session with two panes, one of which runs something, recorded."""
     opened = zellij.start(session, cwd=project)
     wait_connected(home, session)
-    opened.action("new-pane", "--direction", "right", "--name", "worker")
+    opened.action("new-pane", "--direction", "right")
     opened.wait_panes(2)
+    opened.action("rename-pane", "worker")  # `--name` is only a first title, which Zellij does not keep
     opened.line("tail -f /dev/null")
     opened.wait_running("tail", "-f", "/dev/null")
-    wait_recorded(home, session, lambda panes: ["tail", "-f", "/dev/null"] in commands(panes))
+    wait_recorded(
+        home,
+        session,
+        lambda panes: (
+            panes[-1].get("name") == "worker" and commands(panes) == [[], ["tail", "-f", "/dev/null"]]
+        ),
+    )
     return opened
 
 

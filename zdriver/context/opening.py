@@ -18,7 +18,7 @@ from zdriver.context.model import Place, RestoreReport, SnapshotContent, Snapsho
 from zdriver.context.restorer import Restorer, Snapshots
 from zdriver.context.terminal import Clients, Terminal, Terminals
 from zdriver.core.clock import Clock, to_datetime
-from zdriver.core.errors import Conflict, NotFound, StoreDamaged, ZdriverError
+from zdriver.core.errors import Conflict, NotFound, StoreDamaged, Unavailable, ZdriverError
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +64,16 @@ class Openings:
         log.info(
             "%s opened in %s: %s (%s)", opening.zellij_session, opening.root, decision.kind, decision.reason
         )
-        self._ledger.decided(terminal.key)
         try:
             self._carry_out(terminal, decision)
         except Conflict as error:  # something was typed meanwhile
             log.info("%s: %s", opening.zellij_session, error)
             self._offer(terminal, decision)
+        except Unavailable as error:
+            if not terminal.alive:
+                raise  # whoever attaches next decides anew
+            log.warning("%s: %s", opening.zellij_session, error)
+        self._ledger.decided(terminal.key)
         return decision
 
     def chosen(self, terminal: Terminal, generation: int) -> RestoreReport:

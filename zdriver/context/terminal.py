@@ -65,6 +65,11 @@ class Terminal(Protocol):
     @property
     def capture(self) -> Capture: ...
 
+    @property
+    def alive(self) -> bool:
+        """Whether its pipes are open."""
+        ...
+
     def exclusive(self) -> AbstractContextManager[None]:
         """Within, nothing is recorded of it, and nobody else changes its panes."""
         ...

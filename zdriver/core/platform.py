@@ -153,6 +153,15 @@ def argv_ps(pid: int) -> tuple[str, ...]:
     return tuple(_output("ps", "-ww", "-o", "args=", "-p", str(pid)).split())
 
 
+def environ(pid: int) -> dict[str, str]:
+    """What `pid` was started with; empty where that cannot be known."""
+    try:
+        data = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return {}
+    return dict(pair.split("=", 1) for pair in os.fsdecode(data).split("\0") if "=" in pair)
+
+
 def cwd(pid: int) -> str:
     """Absolute path, "" when it cannot be known or the folder was deleted."""
     return _cwd_proc(pid) if LINUX else cwd_lsof(pid)

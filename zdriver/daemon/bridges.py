@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
@@ -21,7 +23,7 @@ from zdriver.context.opening import Openings
 from zdriver.context.restorer import Snapshots
 from zdriver.context.restoring import RestoreService
 from zdriver.context.snapshots import Captured
-from zdriver.core import platform
+from zdriver.core import paths, platform
 from zdriver.core.errors import InvalidInput, Unavailable, ZdriverError
 from zdriver.core.ids import new_id
 from zdriver.daemon.attaching import Attached
@@ -108,6 +110,7 @@ class Bridges:
 
     def start(self) -> None:
         platform.prepare_die_with_parent()
+        shutil.rmtree(_sockets(), ignore_errors=True)  # left by a daemon that was killed
 
     def leaving(self, coming_back: bool) -> None:
         """Whether a daemon follows this one at once, so that plugins shall attach again."""
@@ -137,8 +140,9 @@ class Bridges:
             if self._stopping:
                 raise Unavailable("the daemon ends", hint="try again in a second")
             there = self._sessions.get(key)
-            if there is not None and there.alive and there.client != client:
-                return Attached(bridge=self._ids[key], client=there.client, leads=False)
+            # One that is not ready yet is on its way; one that was has lost its pipes if it asks anew.
+            if there is not None and there.alive and (there.client != client or there.ready is None):
+                return Attached(bridge=self._ids[key], client=there.client, leads=there.client == client)
             if there is None and len(self._sessions) >= SESSIONS_MAX:
                 raise Unavailable(f"{SESSIONS_MAX} Zellij sessions are connected already")
             session, id_ = self._new_session(key, zellij_session, zellij_pid, client)
@@ -157,7 +161,7 @@ class Bridges:
         id_ = new_id()
         hello = {"protocol": PROTOCOL, "bridge": id_, "client_id": client, "daemon": __version__}
         session = LiveSession(
-            find_server(name, pid),
+            sessions.isolated(find_server(name, pid), _sockets() / id_[-8:]),
             key=key,
             client=client,
             hello=hello,
@@ -277,6 +281,7 @@ class Bridges:
 
     def ended(self, session: LiveSession, reason: str) -> None:
         log.info("%s: the bridge ended: %s", session.zellij_session, reason)
+        sessions.leave(session.server)
         with self._lock:
             if self._sessions.get(session.key) is session:
                 del self._sessions[session.key]
@@ -294,6 +299,10 @@ class Bridges:
             live = list(self._sessions.values())
         for session in live:
             session.status_due()
+
+
+def _sockets() -> Path:
+    return paths.runtime_dir() / "z"
 
 
 class RootOf(Protocol):

@@ -166,7 +166,7 @@ class LiveSession:
         return found.written_us if found is not None and started and found.written_us < started else None
 
     def own_layout(self) -> bool:
-        return sessions.layout_named(self.server.pid)
+        return sessions.layout_named(self.server)
 
     def end(self) -> None:
         spawn.end_session(self.server, breaker=self._bridge.breaker)

@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 PLUGIN = "zdriver"  #: the alias that `setup zellij` writes into `plugins { … }`
 READY_TIMEOUT = 10.0  #: seconds from the spawn to `plugin.ready`
+SPAWN_AGAIN = 0.1  #: seconds to the next try, while Zellij starts
 REQUEST_TIMEOUT = 3.0  #: seconds
 BUFFER_MAX = 4 << 20  #: bytes that may wait for a Zellij that does not read
 _READ = 1 << 16
@@ -198,22 +199,39 @@ class Bridge:
 
     def _run(self) -> None:
         reason = "it never started"
-        children: list[subprocess.Popen[bytes]] = []
         try:
             with platform.watch(self.server.pid) as watch:
-                children += [self._spawn("up"), self._spawn("down")]
-                reason = self._pump(watch, *children)
+                deadline = time.monotonic() + READY_TIMEOUT
+                reason = self._once(watch, deadline)
+                # A Zellij that is just starting may not know its own session yet.
+                while not (self.ready.is_set() or self._closing or watch.wait(SPAWN_AGAIN)):
+                    if time.monotonic() >= deadline:
+                        break
+                    reason = self._once(watch, deadline)
         except (OSError, ZdriverError) as error:
             reason = str(error)
         finally:
-            self._end(children, reason)
+            self._end(reason)
+
+    def _once(self, watch: platform.Watch, deadline: float) -> str:
+        """Both pipes, from their start to their end; why they ended."""
+        children: list[subprocess.Popen[bytes]] = []
+        self._errors.clear()
+        try:
+            children += [self._spawn("up"), self._spawn("down")]
+            return self._pump(watch, deadline, *children)
+        finally:
+            with self._lock:
+                self._down_fd = -1
+            for child in children:
+                _end_child(child)
 
     def _spawn(self, direction: str) -> subprocess.Popen[bytes]:
         name = f"{PLUGIN}-{direction}"
         child = subprocess.Popen(
             ["zellij", "--session", self.server.session, "pipe", "--plugin", PLUGIN, "--name", name],
             executable=self.server.program,
-            env=self.server.env,
+            env=self.server.client_env,
             cwd="/",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -230,7 +248,13 @@ class Bridge:
         os.write(child.stdin.fileno(), self._hello)
         return child
 
-    def _pump(self, watch: platform.Watch, up: subprocess.Popen[bytes], down: subprocess.Popen[bytes]) -> str:
+    def _pump(
+        self,
+        watch: platform.Watch,
+        deadline: float,
+        up: subprocess.Popen[bytes],
+        down: subprocess.Popen[bytes],
+    ) -> str:
         """Move bytes until the bridge is over; why it is."""
         assert up.stdout is not None
         assert up.stderr is not None
@@ -245,11 +269,10 @@ class Bridge:
         with self._lock:
             self._down_fd = out_fd
             self._flush()
-        started = time.monotonic()
         while not self._closing:
             with self._lock:
                 poll.register(out_fd, select.POLLOUT if self._out else 0)
-            left = None if self.ready.is_set() else READY_TIMEOUT - (time.monotonic() - started)
+            left = None if self.ready.is_set() else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return "the plugin did not answer"
             for fd, events in poll.poll(None if left is None else max(1, int(left * 1000))):
@@ -315,13 +338,10 @@ class Bridge:
         said = self._errors.decode(errors="replace").strip()
         return f"{reason}: {said.splitlines()[-1]}" if said else reason
 
-    def _end(self, children: list[subprocess.Popen[bytes]], reason: str) -> None:
+    def _end(self, reason: str) -> None:
         with self._lock:
             self._closing = self._closing or reason
-            self._down_fd = -1
             pending, self._pending = list(self._pending.values()), {}
-        for child in children:
-            _end_child(child)
         for answer in pending:
             answer.set_exception(Unavailable(f"the bridge to Zellij was closed: {reason}"))
         with self._lock:

@@ -8,12 +8,15 @@ looks for files instead. Paths: zellij-utils 0.45, `consts.rs`.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from zdriver.core import platform
+from zdriver.core.runtime import SOCKET_PATH_MAX
+from zdriver.zellij.spawn import Server, passed_environment
 
 _CONTRACT = "contract_version_1"
 
@@ -68,17 +71,46 @@ _LAYOUT_OPTIONS = ("-l", "-n", "--layout", "--new-session-with-layout", "--layou
 _START_WINDOW_US = 3_000_000
 
 
-def layout_named(server_pid: int) -> bool:
-    """Whether the client that started this server was given a layout on its command line."""
-    started = platform.started_us(server_pid)
+def layout_named(server: Server) -> bool:
+    """Whether the client that started this server was given a layout on its command line.
+
+    That is a `zellij` with the server's own environment, started just before it.
+    """
+    started = platform.started_us(server.pid)
     for pid in platform.pids():
-        if pid == server_pid:
-            continue
         argv = platform.argv(pid)
-        if not argv or "zellij" not in Path(argv[0]).name or "--server" in argv:
+        if pid == server.pid or not argv or "zellij" not in Path(argv[0]).name or "--server" in argv:
             continue
         if not any(arg.split("=")[0] in _LAYOUT_OPTIONS for arg in argv[1:]):
             continue
-        if 0 <= started - platform.started_us(pid) <= _START_WINDOW_US:
+        near = 0 <= started - platform.started_us(pid) <= _START_WINDOW_US
+        if near and passed_environment(platform.environ(pid)) == server.env:
             return True
     return False
+
+
+def isolated(server: Server, folder: Path) -> Server:
+    """`server`, reached through a folder of sockets in which there is no other.
+
+    Each `zellij` command connects to *every* socket it finds and waits for an answer, so one
+    session that is stuck would hold up all; and it deletes a socket that refuses. A second
+    name (hard link) of the one socket, in `folder`, keeps both from happening, and stays
+    right when the session is renamed. Removed by `leave`. Where there can be no such link,
+    `server` comes back as it is.
+    """
+    link = folder / _CONTRACT / server.session
+    if len(os.fsencode(link)) > SOCKET_PATH_MAX:
+        return server
+    try:
+        link.parent.mkdir(parents=True, mode=0o700)
+        link.hardlink_to(socket_path(server.env, server.session))
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return server
+    return msgspec.structs.replace(server, sockets=str(folder))
+
+
+def leave(server: Server) -> None:
+    """Remove what `isolated` made."""
+    if server.sockets:
+        shutil.rmtree(server.sockets, ignore_errors=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from zdriver.core import platform
 from zdriver.core.errors import Unavailable
 
 #: What a `zellij` child needs from the server's environment: where its socket, its
@@ -48,7 +49,12 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     session: str  #: its Zellij session's name
     pid: int
     program: str  #: path of the executable
-    env: dict[str, str]
+    env: dict[str, str]  #: of the server: where its socket, its cache and its configuration lie
+    sockets: str = ""  #: folder in which its clients find its socket and no other ("": with all others)
+
+    @property
+    def client_env(self) -> dict[str, str]:
+        return {**self.env, "ZELLIJ_SOCKET_DIR": self.sockets} if self.sockets else self.env
 
 
 def passed_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -64,17 +70,16 @@ def find_server(session: str, pid: int) -> Server:
     """
     if pid <= 1:
         raise Unavailable(f"{pid} is no Zellij server", hint="open Zellij again")
-    folder = Path("/proc") / str(pid)
+    environ = platform.environ(pid)
+    exe = Path("/proc") / str(pid) / "exe"
     try:
-        raw = (folder / "environ").read_bytes()
-        program = str((folder / "exe").readlink())
+        program = str(exe.readlink())
     except OSError:
         return Server(session=session, pid=pid, program="zellij", env=passed_environment(os.environ))
     if "zellij" not in Path(program).name:  # packagers wrap it: ".zellij-wrapped"
         raise Unavailable(f"process {pid} is no Zellij server, it is {program}", hint="open Zellij again")
-    environ = dict(pair.split("=", 1) for pair in os.fsdecode(raw).split("\0") if "=" in pair)
     if not Path(program).exists():  # Zellij was upgraded: its old file is gone, but /proc still has it
-        program = str(folder / "exe")
+        program = str(exe)
     return Server(session=session, pid=pid, program=program, env=passed_environment(environ))
 
 
@@ -129,7 +134,7 @@ def call(server: Server, *args: str, breaker: Breaker, timeout: float = CALL_TIM
         done = subprocess.run(
             ["zellij", *args],
             executable=server.program,
-            env=server.env,
+            env=server.client_env,
             cwd="/",
             stdin=subprocess.DEVNULL,
             capture_output=True,

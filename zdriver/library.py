@@ -12,7 +12,7 @@ Both give the same typed services; `connect` asks the daemon (and starts it if n
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -22,6 +22,7 @@ from zdriver.context.model import Place
 from zdriver.core.errors import Unavailable
 from zdriver.daemon.api import DaemonApi
 from zdriver.rpc.client import TIMEOUT, Connection, proxy
+from zdriver.rpc.events_api import EventsApi, Logged
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ class Driver:
     snapshot: SnapshotApi
     restore: RestoreApi
     daemon: DaemonApi
+    events: EventsApi
 
     def __init__(self, service: Callable[[str, type[Any]], Any], close: Callable[[], None]) -> None:
         self._close = close
@@ -40,6 +42,7 @@ class Driver:
         self.snapshot = service("snapshot", SnapshotApi)
         self.restore = service("restore", RestoreApi)
         self.daemon = service("daemon", DaemonApi)
+        self.events = service("events", EventsApi)
 
     def call(self, method: str, result: type[T], **params: Any) -> T:
         """A method by its name, for those that have no Api class. Raises what the method raises."""
@@ -47,6 +50,13 @@ class Driver:
 
     def _call(self, method: str, result: type[T], params: dict[str, Any]) -> T:
         raise Unavailable(f"{method} needs the daemon", hint="use zdriver.connect()")
+
+    def follow(self, after: int | None = None) -> Iterator[Logged]:
+        """Every event from now on (or after that cursor) as it happens, each once and in order.
+
+        It goes on over restarts of the daemon. Raises Unavailable when that cannot be reached.
+        """
+        raise Unavailable("following events needs the daemon", hint="use zdriver.connect()")
 
     def close(self) -> None:
         self._close()
@@ -74,6 +84,11 @@ class Connected(Driver):
         import msgspec
 
         return msgspec.json.decode(self.connection.call(method, params), type=result)
+
+    def follow(self, after: int | None = None) -> Iterator[Logged]:
+        from zdriver.rpc.following import follow
+
+        return follow(self.connection.another(), after)
 
 
 def connect(*, start: bool = True, timeout: float = TIMEOUT, client: str = "python") -> Driver:

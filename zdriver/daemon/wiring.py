@@ -5,14 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
+from zdriver.core.clock import now_us
 from zdriver.core.config import load_config
 from zdriver.daemon.attaching import BridgeApi
+from zdriver.rpc.events import Events
+from zdriver.rpc.events_api import EventsApi
 from zdriver.rpc.methods import MethodTable
 
+if TYPE_CHECKING:
+    from zdriver.storage.sqlite.recovery import Recovery
+
 log = logging.getLogger(__name__)
+
+#: Days in which the recovery of a damaged store is told.
+NEWS_DAYS = 7
 
 
 class Component(Protocol):
@@ -84,6 +93,7 @@ def assemble() -> Assembly:
     try:
         contexts = ContextService(store)
         snapshots = SnapshotService(store)
+        events = Events(store)
         bridges, restores = assemble_terminals(store, contexts, snapshots, config)
         snapshots.capturer = bridges.captured
         return Assembly(
@@ -92,7 +102,10 @@ def assemble() -> Assembly:
                 "snapshot": (SnapshotApi, snapshots),
                 "restore": (RestoreApi, restores),
                 "bridge": (BridgeApi, bridges),
+                "events": (EventsApi, events),
             },
+            extend=[events.register],
+            notices=lambda: _notices(store.recovery()),
             components=[bridges],
             plugins=bridges.count,
             leaving=bridges.leaving,
@@ -101,3 +114,10 @@ def assemble() -> Assembly:
     except BaseException:
         store.close()
         raise
+
+
+def _notices(recovery: Recovery | None) -> tuple[str, ...]:
+    """What happened to the store, as long as it is news."""
+    if recovery is None or now_us() - recovery.at > NEWS_DAYS * 86_400_000_000:
+        return ()
+    return (recovery.message(),)

@@ -92,6 +92,10 @@ class Connection:
                     raise error.error from None
         raise AssertionError("unreachable")
 
+    def another(self) -> Connection:
+        """A second connection to the same place."""
+        return Connection(self._path, start=self._start, timeout=self.timeout, client=self._client)
+
     def next_notification(self, timeout: float | None = None) -> Response | None:
         """The next notification; None after `timeout` seconds. Raises ConnectionError, EOFError."""
         with self._lock:

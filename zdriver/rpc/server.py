@@ -15,9 +15,11 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
+from typing import Protocol
 
 from zdriver.core import platform
-from zdriver.core.errors import Unavailable, ZdriverError
+from zdriver.core.errors import Conflict, Unavailable, ZdriverError
 from zdriver.rpc.framing import Framing, MessageTooLong
 from zdriver.rpc.methods import MethodTable
 from zdriver.rpc.protocol import error_line
@@ -37,6 +39,12 @@ STACK = 512 << 10
 _RECEIVE = 1 << 16
 
 
+class Closing(Protocol):
+    """What a connection has, and ends with it."""
+
+    def close(self) -> None: ...
+
+
 class Connection:
     """One client. `send` may be called by any thread."""
 
@@ -46,7 +54,8 @@ class Connection:
         self._server = server
         self._sock = sock
         self._sending = threading.Lock()
-        self._closing: list[contextlib.AbstractContextManager[object]] = []
+        self._closing: list[Closing] = []
+        self._then: list[Callable[[], None]] = []
         self._closed = False
         self._counted = 0
 
@@ -59,9 +68,16 @@ class Connection:
         with self._sending:
             self._sock.sendall(line)
 
-    def on_close(self, context: contextlib.AbstractContextManager[object]) -> None:
-        """Leave `context` when this connection ends."""
-        self._closing.append(context)
+    def on_close(self, thing: Closing, *, most: int) -> None:
+        """Close `thing` when this connection ends. Raises Conflict beyond `most` things."""
+        if len(self._closing) >= most:
+            thing.close()
+            raise Conflict(f"more than {most} subscriptions on one connection", hint="open another one")
+        self._closing.append(thing)
+
+    def then(self, do: Callable[[], None]) -> None:
+        """Do this once the present request has been answered."""
+        self._then.append(do)
 
     def run(self) -> None:
         """Serve until the peer closes, the server drains, or the stream cannot be read on."""
@@ -78,6 +94,8 @@ class Connection:
                 for message in messages:
                     if reply := answer(message, self):
                         self.send(reply)
+                    while self._then:
+                        self._then.pop(0)()
                 if not self._afford(framing.pending):
                     busy = Unavailable("too many unfinished messages", hint="send whole lines, or try later")
                     self.send(error_line(None, busy))
@@ -104,11 +122,12 @@ class Connection:
     def _end(self) -> None:
         self._closed = True
         self._server.count_partial(-self._counted)
-        for context in reversed(self._closing):
+        self.abort()  # whoever else is sending on it
+        for thing in self._closing:
             try:
-                context.__exit__(None, None, None)
+                thing.close()
             except Exception:
-                log.exception("leaving a connection")
+                log.exception("closing what belongs to a connection")
         with contextlib.suppress(OSError):
             self._sock.close()
         self._server.forget(self)

@@ -19,6 +19,9 @@ WHERE sequence > :sequence
 ORDER BY sequence
 LIMIT :limit
 
+-- name: newest
+SELECT MAX(sequence) AS sequence FROM events
+
 -- name: about
 SELECT sequence, envelope FROM events WHERE subject = :subject
 

@@ -1,0 +1,125 @@
+"""Following the event log over the socket: `events.list`, `events.newest`, `events.subscribe`.
+
+A cursor is a position in the log. `subscribe` answers with the cursor it begins after, then
+sends a notification per event, in order, each once:
+
+    {"jsonrpc":"2.0","method":"event","params":{"cursor":7,"event":{"event_type":"intent.set",…}}}
+
+Whoever reconnects with the last cursor it saw misses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from zdriver.events.envelope import unseal
+from zdriver.rpc.events_api import Logged, Subscribed
+from zdriver.rpc.methods import MethodTable
+from zdriver.rpc.server import Connection
+from zdriver.storage.port import Row, Store
+
+log = logging.getLogger(__name__)
+
+#: Events read from the log at once; what a slow reader makes us hold.
+PAGE = 200
+#: Subscriptions of one connection.
+SUBSCRIPTIONS_MAX = 8
+#: Seconds a closing connection waits for its follower.
+JOIN = 5.0
+
+
+class _Frozen(msgspec.Struct):
+    """`Logged` with the envelope's bytes as they were committed."""
+
+    cursor: int
+    event: msgspec.Raw
+
+
+class _Notification(msgspec.Struct):
+    params: _Frozen
+    method: str = "event"
+    jsonrpc: str = "2.0"
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Events:
+    """Implements `EventsApi`, and `subscribe` for connections."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def register(self, table: MethodTable) -> None:
+        table.add_function("events.subscribe", self.subscribe, wants_connection=True)
+
+    def list(self, *, after: int = 0, limit: int = 100) -> tuple[Logged, ...]:
+        rows = self._page(after, max(1, min(limit, 1000)))
+        return tuple(Logged(cursor=row["sequence"], event=unseal(row["envelope"])) for row in rows)
+
+    def newest(self) -> int:
+        row = self._store.read(lambda tx: tx.one("event.newest"))
+        return int(row["sequence"] or 0) if row else 0
+
+    def lines(self, after: int) -> Iterator[tuple[int, bytes]]:
+        """Cursor and notification of what comes next: the envelopes' bytes as they were committed."""
+        for row in self._page(after, PAGE):
+            frozen = _Frozen(row["sequence"], msgspec.Raw(row["envelope"]))
+            yield row["sequence"], _encode(_Notification(frozen)) + b"\n"
+
+    def _page(self, after: int, limit: int) -> Sequence[Row]:
+        return self._store.read(lambda tx: tx.all("event.after", sequence=after, limit=limit))
+
+    def subscribe(self, connection: Connection, after: int | None = None) -> Subscribed:
+        """Follow the log from `after`, or from now on."""
+        cursor = self.newest() if after is None else after
+        follower = _Follower(self, self._store, connection, cursor)
+        connection.on_close(follower, most=SUBSCRIPTIONS_MAX)
+        connection.then(follower.start)
+        return Subscribed(cursor=cursor)
+
+
+class _Follower:
+    """Sends what is new to one connection, on a thread of its own: a slow reader holds up nobody."""
+
+    def __init__(self, events: Events, store: Store, connection: Connection, cursor: int) -> None:
+        self._events = events
+        self._connection = connection
+        self._cursor = cursor
+        self._news = threading.Event()
+        self._news.set()
+        self._unsubscribe = store.subscribe(self._news.set)
+        self._thread = threading.Thread(target=self._follow, name="events", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._unsubscribe()
+        self._news.set()
+        if self._thread.is_alive():
+            self._thread.join(JOIN)
+
+    def _follow(self) -> None:
+        try:
+            while self._news.wait() and not self._connection.closed:
+                self._news.clear()
+                while self._send_page():
+                    pass
+        except OSError:
+            pass  # the peer is gone, or did not read: its own thread ends the connection
+        except Exception:
+            log.exception("following the event log")
+            self._connection.abort()
+
+    def _send_page(self) -> bool:
+        """Whether there was something to send."""
+        before = self._cursor
+        for cursor, line in self._events.lines(before):
+            self._connection.send(line)
+            self._cursor = cursor
+        return self._cursor != before

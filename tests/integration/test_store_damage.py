@@ -335,17 +335,17 @@ def test_three_daily_backups_are_kept(tmp_path: Path) -> None:
 
     backups = tmp_path / "backups"
     with SqliteStore(tmp_path / "zdriver.db", clock=clock) as store:
-        seen: set[str] = set()
+        seen: frozenset[str] = frozenset()
         for day in range(6):
             ahead = day * 25 * 3600 * 1_000_000
 
-            def copied(day: int = day) -> set[str]:
+            def copied(day: int = day, seen: frozenset[str] = seen) -> set[str]:
                 # The copy begins behind a write, once the one of the day before is done.
                 service(store).set_intent(f"day {day}", place=Place(cwd="/w"))
                 service(store).clear_intent(place=Place(cwd="/w"))
                 return {path.name for path in backups.glob("daily-*.db")} - seen
 
-            seen |= until(copied, what="the copy of the day")
+            seen = seen | until(copied, what="the copy of the day")
     assert len(list(backups.glob("daily-*.db"))) == 3
     newest = max(backups.glob("daily-*.db"))
     with SqliteStore(newest) as store:

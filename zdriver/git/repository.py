@@ -42,14 +42,13 @@ def head_commit(folder: str) -> str | None:
         return None
     try:
         from git import Repo  # imported only when used: it takes as long as all else together
-        from git.db import GitDB
         from git.refs import SymbolicReference
     except ImportError as error:
         log.warning("no commits are taken along: %s", error)
         return None
     try:
-        # GitDB is pure Python: no git process is started and left behind.
-        with Repo(top, odbt=GitDB) as repo:
+        # Following references only reads files: no git process is started and left behind.
+        with Repo(top) as repo:
             return SymbolicReference.dereference_recursive(repo, "HEAD")
     except Exception as error:
         # A broken repository fails GitPython in many ways; a milestone is recorded all the same.

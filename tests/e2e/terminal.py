@@ -22,6 +22,8 @@ class Tmux:
         self.socket = home.path / "tmux"
         self._names = itertools.count(1)
         self.windows: list[Window] = []
+        # Else it ends with its last window, perhaps just when the next one is opened.
+        self("start-server", ";", "set-option", "-g", "exit-empty", "off")
 
     def __call__(self, *words: str, check: bool = True) -> str:
         return subprocess.run(

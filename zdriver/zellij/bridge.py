@@ -29,9 +29,11 @@ from zdriver.zellij.spawn import Breaker, Server
 
 T = TypeVar("T")
 
+GONE = "the Zellij server is gone"
 PLUGIN = "zdriver"  #: the alias that `setup zellij` writes into `plugins { … }`
 READY_TIMEOUT = 10.0  #: seconds from the spawn to `plugin.ready`
-SPAWN_AGAIN = 0.1  #: seconds to the next try, while Zellij starts
+SPAWN_AGAIN = 0.05  #: seconds to the next try, doubled as long as they fail
+SPAWN_AGAIN_MAX = 3.0
 REQUEST_TIMEOUT = 3.0  #: seconds
 BUFFER_MAX = 4 << 20  #: bytes that may wait for a Zellij that does not read
 _READ = 1 << 16
@@ -165,15 +167,14 @@ class Bridge:
 
     def _send(self, data: bytes) -> None:
         with self._lock:
-            if self._down_fd < 0 and (self._closing or not self._thread.is_alive()):
+            if self._down_fd < 0:
                 raise Unavailable(f'the bridge to Zellij session "{self.server.session}" is closed')
             if len(self._out) + len(data) > BUFFER_MAX:
                 raise Unavailable(f'Zellij session "{self.server.session}" does not read what it is sent')
             self._out += data
-            if self._down_fd >= 0:
-                self._flush()
-                if not self._out:
-                    return
+            self._flush()
+            if not self._out:
+                return
         self._wake()
 
     def _flush(self) -> None:
@@ -183,9 +184,8 @@ class Bridge:
                 written = os.write(self._down_fd, self._out)
             except BlockingIOError:
                 return
-            except OSError:
+            except OSError:  # poll says so, too
                 self._out.clear()
-                self._closing = self._closing or "the down pipe is broken"
                 return
             del self._out[:written]
 
@@ -201,17 +201,33 @@ class Bridge:
         reason = "it never started"
         try:
             with platform.watch(self.server.pid) as watch:
-                deadline = time.monotonic() + READY_TIMEOUT
-                reason = self._once(watch, deadline)
-                # A Zellij that is just starting may not know its own session yet.
-                while not (self.ready.is_set() or self._closing or watch.wait(SPAWN_AGAIN)):
-                    if time.monotonic() >= deadline:
-                        break
-                    reason = self._once(watch, deadline)
+                reason = self._keep_up(watch)
         except (OSError, ZdriverError) as error:
             reason = str(error)
         finally:
             self._end(reason)
+
+    def _keep_up(self, watch: platform.Watch) -> str:
+        """Have two pipes open for as long as the server lives; why that ended.
+
+        A Zellij that is just starting does not know its own session yet, and 0.45 sometimes
+        sends a pipe's client away when another client leaves. The plugin cannot see either.
+        """
+        give_up = time.monotonic() + READY_TIMEOUT
+        pause = SPAWN_AGAIN
+        while True:
+            self.ready.clear()
+            began = time.monotonic()
+            reason = self._once(watch, began + READY_TIMEOUT)
+            now = time.monotonic()
+            if self.ready.is_set():
+                give_up = now + READY_TIMEOUT
+            if self._closing or now >= give_up:
+                return self._closing or reason
+            self._refuse_pending(reason)
+            pause = SPAWN_AGAIN if now - began > READY_TIMEOUT else min(pause * 2, SPAWN_AGAIN_MAX)
+            if watch.wait(pause):
+                return GONE
 
     def _once(self, watch: platform.Watch, deadline: float) -> str:
         """Both pipes, from their start to their end; why they ended."""
@@ -223,6 +239,7 @@ class Bridge:
         finally:
             with self._lock:
                 self._down_fd = -1
+                self._out.clear()  # whoever is answered next has not asked for this
             for child in children:
                 _end_child(child)
 
@@ -277,7 +294,7 @@ class Bridge:
                 return "the plugin did not answer"
             for fd, events in poll.poll(None if left is None else max(1, int(left * 1000))):
                 if fd == watch.fileno():
-                    return "the Zellij server is gone"
+                    return GONE
                 if fd == out_fd:
                     if events & (select.POLLERR | select.POLLHUP):
                         return self._last_words("the down pipe ended")
@@ -338,16 +355,19 @@ class Bridge:
         said = self._errors.decode(errors="replace").strip()
         return f"{reason}: {said.splitlines()[-1]}" if said else reason
 
-    def _end(self, reason: str) -> None:
+    def _refuse_pending(self, reason: str) -> None:
         with self._lock:
-            self._closing = self._closing or reason
             pending, self._pending = list(self._pending.values()), {}
         for answer in pending:
             answer.set_exception(Unavailable(f"the bridge to Zellij was closed: {reason}"))
+
+    def _end(self, reason: str) -> None:
         with self._lock:
+            self._closing = self._closing or reason
             os.close(self._wake_r)
             os.close(self._wake_w)
             self._wake_w = -1
+        self._refuse_pending(reason)
         self._on_end(reason)
 
 

@@ -265,6 +265,13 @@ def test_the_layouts_load_and_show_the_line(home: Home, cli: Cli) -> None:
             terminal.wait_ended()
 
 
+def test_undo_warns_of_a_default_layout_that_goes(home: Home, cli: Cli) -> None:
+    home.config.parent.mkdir(parents=True)
+    home.config.write_text('default_layout "zdriver"\n')
+    assert cli("setup", "zellij", "--yes").returncode == 0
+    assert "take that line out" in cli("setup", "undo", "--yes").stderr
+
+
 def test_a_layout_of_the_users_own_is_left_alone(home: Home, cli: Cli) -> None:
     own = home.config.parent / "layouts" / "zdriver.kdl"
     own.parent.mkdir(parents=True)

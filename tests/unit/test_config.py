@@ -126,6 +126,11 @@ def test_the_template_of_config_edit_names_every_setting_with_its_default() -> N
     assert config._assembled(parse(live)) == config.Config()
 
 
+def test_a_database_has_an_absolute_path(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"storage\.path is 'z\.db'"):
+        load(tmp_path / "none", {"ZDRIVER_STORAGE_PATH": "z.db"})
+
+
 def test_a_database_with_a_tilde_is_in_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert config.Config(storage=config.Storage(path="~/z.db")).database() == Path("/home/me/z.db")

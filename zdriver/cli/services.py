@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from zdriver.context.model import Place
     from zdriver.library import Driver
 
+#: Characters read of a text on stdin: far more than any text may have.
+STDIN_MAX = 1_000_000
+
 
 @contextmanager
 def services(*, start: bool = True, doing: str = "waiting for the zdriver daemon") -> Iterator[Driver]:
@@ -44,7 +47,7 @@ def place() -> Place:
 
 def given_text(words: tuple[str, ...]) -> str:
     """TEXT words joined by spaces; a lone `-` reads stdin. Raises InvalidInput."""
-    text = sys.stdin.read().strip() if words == ("-",) else " ".join(words).strip()
+    text = (sys.stdin.read(STDIN_MAX) if words == ("-",) else " ".join(words)).strip()
     try:
         text.encode()
     except UnicodeEncodeError as error:

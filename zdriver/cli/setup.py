@@ -94,6 +94,8 @@ def zellij(dry_run: bool, print_: bool, yes: bool) -> None:
     )
     if done.plan.blocked():
         _blocked(done.plan, steps.snippet(at))
+    if done.plan.open():
+        note(dim('a line with the intent in every tab: `zellij -n zdriver`, or `default_layout "zdriver"`'))
 
 
 @setup.command(epilog=examples("zdriver setup undo --dry-run", "zdriver setup undo"))
@@ -140,15 +142,23 @@ def _ask(question: str, plan: Plan, introduce: Callable[[Plan], None]) -> None:
     click.confirm(question, abort=True, default=True, err=True)
 
 
-def _introduce(_plan: Plan) -> None:
-    click.echo(bold("The plugin needs these permissions of Zellij:"), err=True)
-    for permission in permissions.needed():
-        click.echo(f"  {permission.name:<29} {dim(permission.why)}", err=True)
+def _introduce(plan: Plan) -> None:
+    for line in _grants(plan):
+        click.echo(line, err=True)
     click.echo(bold("These files are concerned:"), err=True)
 
 
+def _grants(plan: Plan) -> list[str]:
+    """What is granted to the plugin, and why; nothing when the plan grants nothing."""
+    if not any(c.kind == "permissions" and c.action in ("create", "change") for c in plan.open()):
+        return []
+    asked = [f"  {permission.name:<29} {dim(permission.why)}" for permission in permissions.needed()]
+    return [bold("The plugin is granted these permissions of Zellij:"), *asked]
+
+
 def _preview(plan: Plan) -> None:
-    answer(_outcome(plan, None, changed=False), lambda: "\n".join([*map(_line, plan.changes), *_diff(plan)]))
+    lines = [*map(_line, plan.changes), *_grants(plan), *_diff(plan)]
+    answer(_outcome(plan, None, changed=False), lambda: "\n".join(lines))
     _notes(plan)
 
 

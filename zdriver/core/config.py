@@ -107,6 +107,12 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
             values[name] = _from_text(kind, text, where=f"${variable}")
             origins[name] = f"${variable}"
     config = _assembled(values)
+    if config.storage.path and not config.database().is_absolute():
+        # The daemon has no current folder of its own.
+        raise InvalidInput(
+            f"storage.path is {config.storage.path!r} ({origins['storage.path']}); allowed: an absolute path",
+            hint="begin it with / or ~/",
+        )
     settings = tuple(
         Setting(
             name=name,

@@ -104,7 +104,7 @@ def plan_undo(at: Where) -> Plan:
         wasm = msgspec.structs.replace(wasm, after=wasm.before)
     return Plan(
         changes=(config, _revoke_change(at), *layouts, wasm),
-        notes=(*notes, *layout_notes),
+        notes=(*notes, *layout_notes, *_default_layout_note(config)),
     )
 
 
@@ -188,6 +188,14 @@ def _config_change(at: Where, edit: Callable[[str], configfile.Edited]) -> tuple
     return change, edited.skipped
 
 
+def _default_layout_note(config: Change) -> tuple[str, ...]:
+    """A word about a `default_layout` that goes away: Zellij would not start with it."""
+    node = first(scan((config.after or b"").decode()), "default_layout")
+    if node is None or not set(node.arguments) & set(LAYOUTS):
+        return ()
+    return (f"{config.path} still has `default_layout {node.arguments[0]}`, which goes: take that line out",)
+
+
 def _plugin_change(at: Where) -> Change:
     return _checked(
         Change(kind="plugin", path=at.wasm, before=files.read_bytes(at.wasm), after=plugin_bytes())
@@ -231,8 +239,12 @@ def _checked(change: Change) -> Change:
 
 def _backed_up(change: Change, stamp: datetime) -> Path:
     """A copy beside the file as the user names it, not beside what a link points to."""
-    backup = change.path.with_name(f"{change.path.name}.zdriver-backup-{stamp:%Y%m%dT%H%M%SZ}")
-    files.replace(backup, change.before or b"", expected=files.read_bytes(backup))
+    name = f"{change.path.name}.zdriver-backup-{stamp:%Y%m%dT%H%M%SZ}"
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        backup = change.path.with_name(name + suffix)
+        if not backup.exists():
+            break
+    files.replace(backup, change.before or b"", expected=None)
     return backup
 
 

@@ -140,9 +140,9 @@ class Cli:
             check=False,
         )
 
-    def data(self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> Any:
+    def data(self, *words: str, cwd: Path | None = None, deadline: float = 30.0) -> Any:
         """`data` of the command's `--json` envelope; an AssertionError with its output if it failed."""
-        done = self(*words, "--json", cwd=cwd, env=env)
+        done = self(*words, "--json", cwd=cwd, deadline=deadline)
         assert done.returncode == 0, (
             f"zdriver {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         )

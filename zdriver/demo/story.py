@@ -21,6 +21,10 @@ LOG = ("tail", "-f", "../build.log")  # Zellij opens a pane in the folder of the
 LONG = ("sleep", "1000")
 
 
+#: Seconds after which what is not back does not come.
+BACK_WITHIN = 12.0
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     pairs: tuple[Pair, ...]
     differences: tuple[Difference, ...]  #: empty: all is back
@@ -150,7 +154,7 @@ class Story:
             return [gone for pair in pairs for gone in pair.differences] + additional(before, after)
 
         with suppress(TimedOut):
-            until(lambda: not now(), what="all panes as they were", deadline=PATIENCE)
+            until(lambda: not now(), what="all panes as they were", deadline=BACK_WITHIN)
             until(lambda: INTENT in self.stage.screen(), what="the banner", deadline=5)
         self._show("after")
         differences = now()

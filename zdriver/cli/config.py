@@ -80,7 +80,7 @@ def edit() -> None:
         lambda: f"{green('✓')} {home_relative(str(file))}" if after != started_with else "",
     )
     if after != started_with:
-        note("the daemon reads it when it starts: `zdriver daemon stop` lets it start anew")
+        note("restore settings hold at once, others when the daemon starts anew: `zdriver daemon stop`")
 
 
 def template() -> str:

@@ -15,13 +15,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_type_hints
 
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.context.model import Place
 from zdriver.core.errors import Unavailable
 from zdriver.daemon.api import DaemonApi
 from zdriver.rpc.client import TIMEOUT, Connection, proxy
+from zdriver.rpc.client import prepare as prepare_stubs
 from zdriver.rpc.events_api import EventsApi, Logged
 
 T = TypeVar("T")
@@ -89,6 +90,14 @@ class Connected(Driver):
         from zdriver.rpc.following import follow
 
         return follow(self.connection.another(), after)
+
+
+def prepare() -> None:
+    """Load what commands use: for the fork server, whose children find it there."""
+    import zdriver.daemon.starting  # noqa: F401 loaded is enough
+
+    for service, api in get_type_hints(Driver).items():
+        prepare_stubs(service, api)
 
 
 def connect(*, start: bool = True, timeout: float = TIMEOUT, client: str = "python") -> Driver:

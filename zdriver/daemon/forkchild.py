@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from importlib import import_module
 from typing import TextIO
 
 
@@ -84,10 +85,8 @@ def _stream(fd: int, name: str, errors: str) -> TextIO:
 
 
 def _run() -> int:
-    from zdriver.cli.main import run
-
     try:
-        code = run(sys.argv[1:])
+        code = int(import_module("zdriver.cli.main").run(sys.argv[1:]))
     except SystemExit as ending:
         code = ending.code if isinstance(ending.code, int) else 1 if ending.code else 0
     except KeyboardInterrupt:

@@ -31,6 +31,7 @@ import signal
 import socket
 import subprocess
 import time
+from importlib import import_module
 from typing import NoReturn
 
 from zdriver.core import platform
@@ -120,12 +121,12 @@ def _close_all_but(kept: set[int]) -> None:
 
 def _preload() -> None:
     """Import what commands need, then keep the collector from touching (and so copying) it."""
-    from zdriver.cli.main import cli
-
+    # By name: the commands and the library are above the daemon, which only hands them on.
     try:
-        cli.preload()
+        import_module("zdriver.cli.main").cli.preload()
     except Exception:  # a command that cannot be imported fails when it is given, alone
         log.exception("importing the commands")
+    import_module("zdriver.library").prepare()
     root = logging.getLogger()
     root.handlers.clear()  # the daemon's: a command logs like one that runs in place
     root.setLevel(logging.WARNING)

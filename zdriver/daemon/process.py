@@ -95,6 +95,13 @@ class Daemon(DaemonApi):
         self._assembling = assembling
         self._started_at = datetime.now(UTC)
         self._build = build_id()
+        self._welcome = Welcome(
+            protocol=PROTOCOL,
+            version=version(),
+            build=self._build,
+            pid=os.getpid(),
+            data_dir=str(paths.data_dir()),
+        )
         self._ending: Ending = ""
         self._wake, self._waker = socket.socketpair()
         self._waker.setblocking(False)
@@ -148,13 +155,7 @@ class Daemon(DaemonApi):
         connection.client = client or "unknown"
         if build and build != self._build:
             self.reload()
-        return Welcome(
-            protocol=PROTOCOL,
-            version=version(),
-            build=self._build,
-            pid=os.getpid(),
-            data_dir=str(paths.data_dir()),
-        )
+        return self._welcome
 
     # -- its life -----------------------------------------------------------------------
 

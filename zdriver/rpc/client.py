@@ -12,9 +12,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, get_type_hints
+from typing import Any, NamedTuple, Self, get_type_hints
 
 import msgspec
 
@@ -129,7 +130,7 @@ class Connection:
             self._sock = self._open()
             try:
                 params = {"protocol": PROTOCOL, "client": self._client, "pid": os.getpid()}
-                self._welcome = _decode_welcome(self._exchange("hello", {**params, "build": build_id()}))
+                self._welcome = _decode_welcome(self._exchange("hello", {**params, "build": own_build()}))
             except _Answered as refused:
                 self._disconnect()
                 raise refused.error from None
@@ -243,44 +244,80 @@ class _Proxy:
         return f"<zdriver {self._service} over a socket>"
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        declared = None if name.startswith("_") else vars(self._api).get(name)
-        if declared is None:
+        if name.startswith("_") or name not in vars(self._api):
             raise AttributeError(f"{self._service} has no method {name!r}")
-        method = _bind(self._connection, f"{self._service}.{name}", declared)
+        method = _bind(self._connection, _stub(f"{self._service}.{name}", vars(self._api)[name]))
         setattr(self, name, method)
         return method
 
 
-def _bind(connection: Connection, method: str, declared: Callable[..., Any]) -> Callable[..., Any]:
-    code = declared.__code__
-    positional = code.co_varnames[1 : code.co_argcount]
-    known = parameters(declared)
-    required = {name for name, value in known.items() if len(value) == 1}
-    result = get_type_hints(declared)["return"]
-    decode = msgspec.json.Decoder(result).decode
+def prepare(service: str, api: type[Any]) -> None:
+    """Do now what the first call of each method would have to: for a process that forks others."""
+    own_build()
+    for name, declared in vars(api).items():
+        if not name.startswith("_"):
+            _stub(f"{service}.{name}", declared)
 
+
+@cache
+def own_build() -> str:
+    """Of the code that this process has loaded."""
+    return build_id()
+
+
+class _Stub(NamedTuple):
+    """What is known of a method before it is called."""
+
+    method: str
+    positional: tuple[str, ...]
+    known: frozenset[str]
+    required: frozenset[str]
+    decode: Callable[[msgspec.Raw], Any]
+    declared: Callable[..., Any]
+
+
+@cache
+def _stub(method: str, declared: Callable[..., Any]) -> _Stub:
+    code = declared.__code__
+    known = parameters(declared)
+    return _Stub(
+        method=method,
+        positional=code.co_varnames[1 : code.co_argcount],
+        known=frozenset(known),
+        required=frozenset(key for key, value in known.items() if len(value) == 1),
+        decode=msgspec.json.Decoder(get_type_hints(declared)["return"]).decode,
+        declared=declared,
+    )
+
+
+def _bind(connection: Connection, stub: _Stub) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        if len(args) > len(positional):
-            raise TypeError(f"{method}() takes {len(positional)} positional arguments, {len(args)} given")
-        given = dict(zip(positional, args, strict=False))
-        if twice := given.keys() & kwargs.keys():
-            raise TypeError(f"{method}() got several values for {sorted(twice)}")
-        given |= kwargs
-        if strange := given.keys() - known.keys():
-            raise TypeError(f"{method}() has no parameters {sorted(strange)}")
-        if missing := required - given.keys():
-            raise TypeError(f"{method}() needs {sorted(missing)}")
-        if "request" in known and not given.get("request"):
-            given["request"] = new_id()
-        answer = connection.call(method, given)
+        answer = connection.call(stub.method, _arguments(stub, args, kwargs))
         try:
-            return decode(answer)
+            return stub.decode(answer)
         except msgspec.ValidationError as error:
             raise Unavailable(
-                f"the daemon's answer to {method} is not understood: {error}",
+                f"the daemon's answer to {stub.method} is not understood: {error}",
                 hint="the daemon is of another version: `zdriver daemon stop`, then try again",
             ) from error
 
-    call.__name__ = call.__qualname__ = method
-    call.__doc__ = declared.__doc__
+    call.__name__ = call.__qualname__ = stub.method
+    call.__doc__ = stub.declared.__doc__
     return call
+
+
+def _arguments(stub: _Stub, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """By name, as Python would bind them; what changes something gets a `request` id."""
+    if len(args) > len(stub.positional):
+        raise TypeError(f"{stub.method}() takes {len(stub.positional)} positional arguments")
+    given = dict(zip(stub.positional, args, strict=False))
+    if twice := given.keys() & kwargs.keys():
+        raise TypeError(f"{stub.method}() got several values for {sorted(twice)}")
+    given |= kwargs
+    if strange := given.keys() - stub.known:
+        raise TypeError(f"{stub.method}() has no parameters {sorted(strange)}")
+    if missing := stub.required - given.keys():
+        raise TypeError(f"{stub.method}() needs {sorted(missing)}")
+    if "request" in stub.known and not given.get("request"):
+        given["request"] = new_id()
+    return given

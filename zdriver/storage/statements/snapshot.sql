@@ -77,3 +77,9 @@ DELETE FROM restores WHERE generation = :generation
 DELETE FROM blobs
 WHERE NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.content = blobs.key)
     AND NOT EXISTS (SELECT 1 FROM snapshot_blobs b WHERE b.key = blobs.key)
+
+-- name: linked
+SELECT key FROM snapshot_blobs WHERE generation = :generation ORDER BY key
+
+-- name: count_blobs
+SELECT COUNT(*) AS blobs FROM blobs

@@ -551,11 +551,17 @@ impl Background {
                 }
                 self.host.remember(&method, &params);
                 let asker = Asker::Panel { plugin, id };
-                self.bridge.ask(Question {
+                let question = Question {
                     asker,
                     method,
                     params,
-                })
+                };
+                let mut effects = self.bridge.ask(question);
+                if !self.bridge.is_up() {
+                    let message = self.bridge.trouble.clone();
+                    effects.extend(self.host.tell(&ToPanel::Link { up: false, message }));
+                }
+                effects
             }
             ToLeader::Closing { plugin, typed } => {
                 if typed {
@@ -579,9 +585,9 @@ impl Background {
         if self.host.is_open(plugin) {
             return self.host.tell(&ToPanel::Answer { id, result, error });
         }
-        // Written while the daemon was away, and the panel is gone: an error must not be lost.
+        // The panel is gone already: an error must not be lost.
         match error {
-            Some(error) => self.host.failed(&question.method, &question.params, &error),
+            Some(error) => self.host.failed(&question, &error, &self.capture),
             None => vec![],
         }
     }

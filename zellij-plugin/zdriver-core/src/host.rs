@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::bridge::Question;
 use crate::capture::{is_panel, Capture};
 use crate::effect::{Effect, Place};
 use crate::inside::{encode, Screen, Show, ToPanel, ToStatus, TO_PANEL, TO_STATUS};
@@ -17,6 +18,8 @@ pub struct Host {
     leader: u32,
     serial: u64,
     open: Option<Open>,
+    /// The newest panel that has gone; Zellij may still show it in a manifest or two.
+    gone: Option<u32>,
     /// A screen that was asked for while it is found out which instance answers.
     wished: Option<Screen>,
     earlier: BTreeMap<&'static str, Vec<String>>,
@@ -60,17 +63,21 @@ impl Host {
         let alive: Vec<u32> = self.status_panes.iter().map(|(id, _)| *id).collect();
         self.told.retain(|id, _| alive.contains(id));
 
-        // the newest one, should an older one not have gone yet
-        let panel = panes.iter().filter(|p| is_panel(p)).map(|p| p.id).max();
-        match (&mut self.open, panel) {
-            (Some(open), Some(id)) if open.plugin.is_none_or(|known| known < id) => {
-                open.plugin = Some(id);
-                vec![]
-            }
+        let panels = panes.iter().filter(|p| is_panel(p)).map(|p| p.id);
+        let alive: Vec<u32> = panels
+            .filter(|id| self.gone.is_none_or(|gone| gone < *id))
+            .collect();
+        let newest = alive.iter().copied().max();
+        // two keys in a row may have opened two
+        let older = alive.iter().filter(|id| Some(**id) != newest);
+        let mut effects: Vec<Effect> = older.map(|id| to_panel(*id, &ToPanel::Close)).collect();
+        match (&mut self.open, newest) {
+            (Some(open), Some(id)) => open.plugin = Some(id),
             // closed by the user or by Zellij
-            (Some(open), None) if open.plugin.is_some() => self.close_up(capture),
-            _ => vec![],
+            (Some(open), None) if open.plugin.is_some() => effects.extend(self.close_up(capture)),
+            _ => {}
         }
+        effects
     }
 
     pub fn is_open(&self, plugin: u32) -> bool {
@@ -133,6 +140,9 @@ impl Host {
             return vec![Effect::Log("no tab to show a panel in".into())];
         };
         let mut effects = self.tell(&ToPanel::Close);
+        self.gone = self
+            .gone
+            .max(self.open.as_ref().and_then(|open| open.plugin));
         // an open panel has made the floating panes visible: what counts is how it was before
         let before = match &self.open {
             Some(open) if open.tab_id == tab.tab_id => open.floating_before,
@@ -160,11 +170,11 @@ impl Host {
 
     /// The panel says that it goes.
     pub fn closed(&mut self, plugin: u32, capture: &Capture) -> Vec<Effect> {
-        if self.is_open(plugin) {
-            self.close_up(capture)
-        } else {
-            vec![]
+        if !self.is_open(plugin) {
+            return vec![];
         }
+        self.gone = self.gone.max(Some(plugin));
+        self.close_up(capture)
     }
 
     /// Floating panes that were hidden before the panel came are hidden again.
@@ -172,6 +182,7 @@ impl Host {
         let Some(open) = self.open.take() else {
             return vec![];
         };
+        self.gone = self.gone.max(open.plugin);
         let tab = capture.tabs.iter().find(|t| t.tab_id == open.tab_id);
         let others = tab.is_some_and(|tab| {
             let floating = |p: &Pane| p.tab == tab.position && p.is_floating && !p.is_suppressed;
@@ -189,12 +200,10 @@ impl Host {
     /// Says something to the open panel.
     pub fn tell(&self, message: &ToPanel) -> Vec<Effect> {
         let plugin = self.open.as_ref().and_then(|open| open.plugin);
-        let tell = plugin.map(|plugin| Effect::Tell {
-            plugin,
-            name: TO_PANEL,
-            payload: encode(message),
-        });
-        tell.into_iter().collect()
+        plugin
+            .map(|plugin| to_panel(plugin, message))
+            .into_iter()
+            .collect()
     }
 
     /// Tells every status line what its tab shows, if that is new to it.
@@ -235,12 +244,40 @@ impl Host {
         earlier.truncate(EARLIER_MAX);
     }
 
-    /// What was written could not be saved and nobody was there to see why: kept as a draft.
-    pub fn failed(&mut self, method: &str, params: &Value, error: &RpcError) -> Vec<Effect> {
-        if let (Some((screen, _)), Some(text)) = (screen_of(method), params["text"].as_str()) {
+    /// It could not be done, and the panel that asked is gone: a text is kept as a draft for the
+    /// next prompt, all else is told in a panel of its own.
+    pub fn failed(
+        &mut self,
+        question: &Question,
+        error: &RpcError,
+        capture: &Capture,
+    ) -> Vec<Effect> {
+        let text = question.params["text"].as_str();
+        if let (Some((screen, _)), Some(text)) = (screen_of(&question.method), text) {
             self.draft = Some((screen, text.to_owned(), error.text()));
+            return vec![Effect::Log(format!(
+                "{}: {}",
+                question.method,
+                error.text()
+            ))];
         }
-        vec![Effect::Log(format!("{method}: {}", error.text()))]
+        if question.method != "plugin.choose" || self.open.is_some() {
+            return vec![];
+        }
+        let show = Show {
+            screen: Screen::Notice,
+            message: error.text(),
+            ..Show::default()
+        };
+        self.launch(show, capture, true)
+    }
+}
+
+fn to_panel(plugin: u32, message: &ToPanel) -> Effect {
+    Effect::Tell {
+        plugin,
+        name: TO_PANEL,
+        payload: encode(message),
     }
 }
 

@@ -298,7 +298,7 @@ fn details(entry: &Entry, now: Millis, columns: usize) -> Vec<Line> {
         .with(Style::Bold, text::clean(kind))
         .with(
             Style::Dim,
-            format!(" · {} · {} ago", entry.at, text::ago(Some(&entry.at), now)),
+            format!(" · {} · {}", entry.at, text::ago(Some(&entry.at), now)),
         )];
     lines.push(Line::default());
     let words = text::wrap(&text::clean(&entry.text), columns);

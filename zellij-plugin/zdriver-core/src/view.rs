@@ -84,7 +84,8 @@ impl Line {
 
 /// The bytes that draw `lines` on a cleared pane; a reversed cell is the cursor.
 pub fn render(lines: &[Line], rows: usize, columns: usize) -> String {
-    let mut out = String::new();
+    // what a larger pane has scrolled out would show as a scroll mark in the frame
+    let mut out = String::from("\x1b[3J");
     for (row, line) in lines.iter().take(rows).enumerate() {
         let _ = write!(out, "\x1b[{};1H\x1b[0m\x1b[2K", row + 1);
         for (style, part) in &line.clone().cut(columns).spans {

@@ -98,7 +98,7 @@ pub fn run(effect: Effect) -> Option<Event> {
         }
         Effect::MoveSelf(place) => {
             let me = PaneId::Plugin(get_plugin_ids().plugin_id);
-            let to = coordinates(place).map(|to| (me, to));
+            let to = coordinates(place, None).map(|to| (me, to));
             change_floating_panes_coordinates(to.into_iter().collect());
         }
         Effect::CloseSelf => close_self(),
@@ -127,10 +127,10 @@ fn check(kdl: &str) -> Result<(), String> {
 }
 
 /// None for a pane without cells, which Zellij would not take.
-fn coordinates(place: Place) -> Option<FloatingPaneCoordinates> {
+fn coordinates(place: Place, pinned: Option<bool>) -> Option<FloatingPaneCoordinates> {
     let cells = |n: usize| Some(n.to_string());
     let (width, height) = (cells(place.columns), cells(place.rows));
-    FloatingPaneCoordinates::new(cells(place.x), cells(place.y), width, height, None, None)
+    FloatingPaneCoordinates::new(cells(place.x), cells(place.y), width, height, pinned, None)
 }
 
 /// The serial makes the configuration a new one, so that a new instance is started: an older
@@ -154,6 +154,7 @@ fn open_panel(place: Place, focus: bool, serial: u64, payload: String) {
             skip_cache: false,
             should_focus: Some(focus),
         }),
-        floating_pane_coordinates: coordinates(place),
+        // without the focus only a pinned pane is seen
+        floating_pane_coordinates: coordinates(place, (!focus).then_some(true)),
     });
 }

@@ -72,6 +72,7 @@ def test_two_tabs_in_two_worktrees_keep_their_intents_apart(
     opened.kill_server()
     again = zellij.start("again", cwd=trunk)
     assert [pane.cwd for pane in again.wait_panes(2)] == [str(trunk), str(feature)]
+    again.window.wait_for("Welcome back")
     check_intents(home, "again", trunk, feature)
 
 

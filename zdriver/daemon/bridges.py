@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -15,7 +14,7 @@ import msgspec
 from zdriver import __version__
 from zdriver.context.api import ContextApi, SnapshotApi
 from zdriver.context.capture import State
-from zdriver.context.capturing import Capture, ParseDump, is_idle_shell
+from zdriver.context.capturing import Capture, ParseDump
 from zdriver.context.layout import Layout
 from zdriver.context.ledger import Ledger, server_key
 from zdriver.context.model import Entry, Kind, Place, SnapshotInfo
@@ -110,7 +109,7 @@ class Bridges:
 
     def start(self) -> None:
         platform.prepare_die_with_parent()
-        shutil.rmtree(_sockets(), ignore_errors=True)  # left by a daemon that was killed
+        sessions.clear(_sockets())  # left by a daemon that was killed
 
     def leaving(self, coming_back: bool) -> None:
         """Whether a daemon follows this one at once, so that plugins shall attach again."""
@@ -219,8 +218,8 @@ class Bridges:
         shown = [pane for pane in state.panes if not pane.is_plugin]
         if len(shown) != 1 or shown[0].command is not None:
             return False
-        argv = platform.argv(state.pids.get(shown[0].id, 0))
-        return is_idle_shell(argv) and not self._ledger.restores(session.key)
+        found = session.capture.processes.get(shown[0].id)
+        return found is not None and not found.argv and not self._ledger.restores(session.key)
 
     def status(self, session: LiveSession) -> StatusLine:
         state = session.capture.state

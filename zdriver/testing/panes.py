@@ -95,7 +95,7 @@ class Session:
         found = [
             _fact(pane, pids.get(pane["id"], 0))
             for pane in listed
-            if not pane["is_plugin"] and not pane["is_suppressed"]
+            if not pane["is_plugin"]  # the folded panes of a stack are "suppressed"
         ]
         return sorted(found, key=lambda pane: (pane.tab_position, pane.floating, pane.y, pane.x))
 

@@ -1,8 +1,8 @@
 """The two pipes to one Zellij session's plugin, as one JSON-RPC peer (docs/bridge.md).
 
-A thread of its own starts both `zellij pipe` children, moves bytes, and ends them:
-the parent-death signal that takes them along when the daemon is killed is tied to the
-*thread* that started them, so that thread has to live as long as they do. It sleeps in
+A thread of its own starts both `zellij pipe` children, moves bytes, and ends them: the
+parent-death signal that takes the up pipe along when the daemon is killed is tied to the
+*thread* that started it, so that thread has to live as long as it does. It sleeps in
 poll(2) until a pipe or the server's pidfd has something, so an idle bridge costs nothing.
 
 When the server is killed the up pipe's client spins at 100 % CPU for ever and the other
@@ -254,7 +254,8 @@ class Bridge:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            preexec_fn=platform.die_with_parent,
+            # Down needs none: at the end of its input it tells the plugin so, and ends.
+            preexec_fn=platform.die_with_parent if direction == "up" else None,
         )
         for stream in (child.stdin, child.stdout, child.stderr):
             assert stream is not None

@@ -7,8 +7,10 @@ looks for files instead. Paths: zellij-utils 0.45, `consts.rs`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -114,3 +116,20 @@ def leave(server: Server) -> None:
     """Remove what `isolated` made."""
     if server.sockets:
         shutil.rmtree(server.sockets, ignore_errors=True)
+
+
+def clear(parent: Path) -> None:
+    """Remove every folder that `isolated` made in `parent`, and end the clients still in one.
+
+    One is left when daemon and Zellij are killed together: it waits for ever.
+    """
+    if not parent.is_dir():
+        return
+    for pid in platform.pids():
+        argv = platform.argv(pid)
+        if not argv or "zellij" not in Path(argv[0]).name or "pipe" not in argv:
+            continue
+        if Path(platform.environ(pid).get("ZELLIJ_SOCKET_DIR", "/")).parent == parent:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(parent, ignore_errors=True)

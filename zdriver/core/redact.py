@@ -91,7 +91,7 @@ _NOT_NAMES = frozenset(("pwd", "oldpwd", "key"))
 
 #: What stands where a value might, and is none.
 _NO_VALUE = re.compile(
-    rf"(?i)(?:\$|<|\*|%\(|{REDACTED}|(?:true|false|null|none|nil|yes|no|on|off|required|optional|undefined)$|\d{{1,4}}$)"
+    rf"(?i)(?:\$|<|\*|%\(|…|\.\.\.|{REDACTED}|(?:true|false|null|none|nil|yes|no|on|off|required|optional|undefined)$|\d{{1,4}}$)"
 )
 _PROSE = frozenset(
     word

@@ -96,6 +96,13 @@ def do_crash() -> int:
     raise RuntimeError("oops")
 
 
+def do_leave() -> int:
+    """Something in the background that outlives the command."""
+    null = subprocess.DEVNULL
+    print(subprocess.Popen(["sleep", "1000"], stdin=null, stdout=null, stderr=null).pid)
+    return 0
+
+
 def do_wait() -> int:
     """Until its stdin ends; says its pid and that of a child of its own."""
     child = subprocess.Popen(["sleep", "1000"])

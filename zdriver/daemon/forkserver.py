@@ -15,7 +15,9 @@ forked that becomes the command. What is said, in this order:
 A caller that hears no greeting, or that of another build, runs the command itself. It sends
 nothing before: a server that hangs must not hold its descriptors (a pipe's reader would wait),
 and nothing may be done twice.
-A caller that goes away takes its command along: SIGHUP, then SIGKILL.
+A caller that goes away takes its command along: SIGHUP, then SIGKILL. (A child says itself
+how it ends, and its caller leaves then: so it gets a moment to be gone, and what it left in
+the background stays.)
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from typing import NoReturn
 
 from zdriver.core import platform
 from zdriver.core.build import build_id
+from zdriver.daemon.forkchild import become
 from zdriver.daemon.options import Options, command
 from zdriver.daemon.sockets import Listener
 
@@ -46,6 +49,7 @@ REQUEST_MAX = 8 << 20  #: bytes; Linux allows 2 MiB of arguments and environment
 DESCRIPTORS = 4
 CALLERS_MAX = 64  #: commands at once; more run in place
 REQUEST_TIMEOUT = 5.0  #: seconds from the connection to the end of the request
+LEAVE_TIMEOUT = 0.2  #: seconds between a caller's end and SIGHUP
 HANGUP_TIMEOUT = 2.0  #: seconds between SIGHUP and SIGKILL
 RELAYED = {signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGHUP}
 RELAYED |= {signal.SIGQUIT}
@@ -143,6 +147,7 @@ class Caller:
         self.request = bytearray()
         self.fds: list[int] = []
         self.pid = 0
+        self.hung_up = False
         self.deadline: float | None = time.monotonic() + REQUEST_TIMEOUT
 
     def read_request(self) -> bool:
@@ -272,8 +277,6 @@ class _Server:
                 if other is not caller:
                     other.sock.close()
                     other.forget_request()
-            from zdriver.daemon.forkchild import become
-
             code = become(caller.fields(), caller.fds)
             caller.say(b"x%d\n" % code)
         finally:
@@ -283,9 +286,7 @@ class _Server:
         asked = caller.sock.recv(64)
         if not asked:  # the caller is gone
             self._poll.unregister(caller.sock)
-            _signal(caller.pid, signal.SIGHUP)
-            _signal(caller.pid, signal.SIGCONT)
-            caller.deadline = time.monotonic() + HANGUP_TIMEOUT
+            caller.deadline = time.monotonic() + LEAVE_TIMEOUT
         for number in asked:
             if number in RELAYED:
                 _signal(caller.pid, number)
@@ -321,11 +322,16 @@ class _Server:
         for caller in list(self._callers.values()):
             if caller.deadline is None or caller.deadline > now:
                 continue
-            if caller.pid:
-                _signal(caller.pid, signal.SIGKILL)
-                caller.deadline = None
-            else:
+            if not caller.pid:
                 self._drop(caller)
+            elif not caller.hung_up:
+                caller.hung_up = True
+                caller.deadline = now + HANGUP_TIMEOUT
+                _signal(caller.pid, signal.SIGHUP)
+                _signal(caller.pid, signal.SIGCONT)
+            else:
+                caller.deadline = None
+                _signal(caller.pid, signal.SIGKILL)
 
 
 def _signal(group: int, number: int) -> None:

@@ -114,7 +114,7 @@ def test_a_notification_is_done_and_not_answered() -> None:
         (b"{", -32700, None),
         (b"\xff\xfe", -32700, None),
         (b'{"jsonrpc":"2.0","id":1,"method":"shop.add","params":{"first":', -32700, None),
-        (b'{"a":' * 5000 + b"1" + b"}" * 5000, -32700, None),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, -32700, None),
         (b"1", -32600, None),
         (b'"text"', -32600, None),
         (b"{}", -32600, None),
@@ -131,7 +131,7 @@ def test_a_notification_is_done_and_not_answered() -> None:
         (b'{"jsonrpc":"2.0","id":4,"method":"shop.at","params":{"moment":"soon"}}', -32602, 4),
         (b"[]", -32600, None),
         (b"[1", -32700, None),
-        (b"[" * 5000, -32700, None),
+        (b"[" * 100_000, -32700, None),
     ],
 )
 def test_what_is_wrong_is_told_by_the_specified_code(message: bytes, code: int, id_: object) -> None:

@@ -49,5 +49,5 @@ def pytest(
     }
     there = [folder for folder in folders if any((where / folder).rglob("test_*.py"))]
     python = app / "bin" / "python"
-    common = ("-p", "no:cacheprovider", "--timeout=300")
+    common = ("-p", "no:cacheprovider", "--timeout=300", "--durations=12", "--durations-min=2")
     return shown(python, "-m", "pytest", *common, *options, *there, cwd=where, env=env, limit=3600)

@@ -1,0 +1,42 @@
+"""docs/rpc.md lists every method as it is: a table made of the Api classes is compared with it."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
+from zdriver.daemon.api import DaemonApi
+from zdriver.rpc.events_api import EventsApi
+
+PAGE = Path(__file__).parents[2] / "docs" / "rpc.md"
+SERVICES: dict[str, type[Any]] = {
+    "context": ContextApi,
+    "snapshot": SnapshotApi,
+    "restore": RestoreApi,
+    "events": EventsApi,
+    "daemon": DaemonApi,
+}
+
+
+def rows() -> list[str]:
+    found = []
+    for service, api in SERVICES.items():
+        for name, method in vars(api).items():
+            if not name.startswith("_") and callable(method):
+                signature = inspect.signature(method)
+                parameters = ", ".join(map(_parameter, list(signature.parameters.values())[1:]))
+                result = str(signature.return_annotation).replace("|", "or").replace("None", "null")
+                found.append(f"| `{service}.{name}` | {parameters or '–'} | `{result}` |")
+    return found
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    kind = str(parameter.annotation).replace("|", "or")
+    return f"`{parameter.name}`{'' if parameter.default is parameter.empty else '?'}: {kind}"
+
+
+def test_every_method_is_documented_as_it_is() -> None:
+    written = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    assert written == rows()

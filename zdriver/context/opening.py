@@ -182,6 +182,13 @@ class Openings:
             report = self._restorer.restore(
                 terminal, content, "override" if how == "override" else "new_tabs"
             )
+        log.info(
+            "%s: %d panes of generation %d restored, %d failed",
+            terminal.zellij_session,
+            report.restored,
+            report.generation,
+            len(report.failed),
+        )
         place = Place(cwd=terminal.root, zellij_session=terminal.zellij_session)
         lines = banner_lines(
             self._contexts.intent(place=place),

@@ -187,6 +187,7 @@ class LiveSession:
     def _on_ready(self, ready: Ready) -> None:
         with self._mail:
             self.ready = ready
+            self.client = ready.client_id  # another instance may have taken the lead
             self._mail.notify_all()
         self._bridge.ready.set()
 

@@ -9,7 +9,8 @@ use crate::bridge::{Asker, Bridge, Phase, Question};
 use crate::capture::Capture;
 use crate::effect::{Effect, Event, Identity, Millis, Source};
 use crate::host::Host;
-use crate::inside::{ToLeader, ToPanel, TO_LEADER};
+use crate::inside::{encode, ToLeader, ToPanel, ToPeers, TO_LEADER, TO_PEERS};
+use crate::keys::Code;
 use crate::protocol::{
     self, Apply, Banner, Bye, Close, Hello, Message, Ready, RpcError, Running, Status, CONFLICT,
     INVALID_PARAMS, METHOD_NOT_FOUND,
@@ -18,6 +19,8 @@ use crate::view::{self, Line};
 
 pub const UP: &str = "zdriver-up";
 pub const DOWN: &str = "zdriver-down";
+/// Between two offers of an instance that stands by: to know who is attached costs Zellij a little.
+const OFFER_PAUSE: Millis = 2_000;
 
 /// A state that waits for what Zellij was asked.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +44,9 @@ pub struct Background {
     capture_asked: Vec<Value>,
     clients_asked: Vec<Value>,
     job: Option<Job>,
+    /// The client whose instance may take over.
+    standing_by: Option<u16>,
+    offered_at: Millis,
     status: Status,
     host: Host,
 }
@@ -60,6 +66,8 @@ impl Background {
             capture_asked: vec![],
             clients_asked: vec![],
             job: None,
+            standing_by: None,
+            offered_at: 0,
             status: Status::default(),
         }
     }
@@ -112,6 +120,7 @@ impl Background {
             Event::Layout(layout) => self.dumped(now, layout),
             Event::Pid { terminal, pid } => self.pid(terminal, pid),
             Event::LayoutChecked(answer) => self.checked(now, answer),
+            Event::Key(key) if key.code == Code::Esc => vec![Effect::HideSelf],
             Event::Key(_) | Event::Paste(_) if self.granted == Some(false) => {
                 vec![Effect::HideSelf, Effect::RequestPermissions]
             }
@@ -173,6 +182,9 @@ impl Background {
     fn tick(&mut self, now: Millis) -> Vec<Effect> {
         let was_up = self.bridge.is_up();
         let (attach, mut effects) = self.bridge.tick(now);
+        if self.bridge.phase == Phase::Standby && self.offered_at == 0 {
+            effects.extend(self.offer(now));
+        }
         if attach {
             let argv = self.attach_command();
             effects.extend(self.bridge.attach(now, argv));
@@ -208,6 +220,10 @@ impl Background {
                 Ok(message) => self.from_panel(now, message),
                 Err(error) => vec![Effect::Log(format!("a panel said: {error}"))],
             },
+            (Source::Plugin(_), TO_PEERS, Some(text)) => match serde_json::from_str(&text) {
+                Ok(message) => self.from_peer(now, message),
+                Err(error) => vec![Effect::Log(format!("a peer said: {error}"))],
+            },
             (Source::Keybind, name, _) => self.keybinding(now, name),
             _ => vec![],
         }
@@ -242,18 +258,24 @@ impl Background {
         if !is_up || !self.bridge.leads() {
             return effects;
         }
+        effects.extend(self.lead(now));
+        effects
+    }
+
+    /// This instance leads now: the daemon hears who it is and what it sees.
+    fn lead(&mut self, now: Millis) -> Vec<Effect> {
         let ready = Ready {
             protocol: protocol::PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),
-            bridge: hello.bridge,
-            client_id: client,
+            bridge: self.bridge.name.clone(),
+            client_id: self.identity.client_id,
             plugin_id: self.identity.plugin_id,
             zellij_session: self.session.clone(),
             zellij_version: self.identity.zellij_version.clone(),
             zellij_pid: self.identity.zellij_pid,
             initial_cwd: self.identity.initial_cwd.clone(),
         };
-        effects.extend(self.notify("plugin.ready", &ready));
+        let mut effects = self.notify("plugin.ready", &ready);
         effects.extend(self.bridge.flush());
         self.gathering = None;
         self.capture.start_over(now);
@@ -261,6 +283,71 @@ impl Background {
         effects.push(Effect::ListClients);
         effects.extend(self.tell_link());
         effects
+    }
+
+    // -- several clients
+
+    fn tell_peers(&self, message: &ToPeers) -> Effect {
+        Effect::Tell {
+            plugin: self.identity.plugin_id,
+            name: TO_PEERS,
+            payload: encode(message),
+        }
+    }
+
+    /// To be said when this instance stands by and sees that something changed.
+    fn offer(&mut self, now: Millis) -> Vec<Effect> {
+        if self.bridge.phase != Phase::Standby || now < self.offered_at + OFFER_PAUSE {
+            return vec![];
+        }
+        self.offered_at = now;
+        let client = self.identity.client_id;
+        vec![self.tell_peers(&ToPeers::Here { client })]
+    }
+
+    fn from_peer(&mut self, now: Millis, message: ToPeers) -> Vec<Effect> {
+        let me = self.identity.client_id;
+        match message {
+            ToPeers::Here { client } if client != me && self.bridge.leads() => {
+                // that client has status lines of its own, which know nothing yet
+                self.host.forget_told();
+                self.standing_by = Some(client);
+                let mut effects = self.tell_status();
+                effects.push(Effect::ListClients);
+                effects
+            }
+            ToPeers::Lead {
+                client,
+                up,
+                down,
+                bridge,
+            } if client == me => {
+                self.bridge.take_over(now, up, down, bridge);
+                self.lead(now)
+            }
+            ToPeers::Here { .. } | ToPeers::Lead { .. } => vec![],
+        }
+    }
+
+    /// This instance's client has left, and another one stands by.
+    fn resign(&mut self, ids: &[u16]) -> Vec<Effect> {
+        let Some(client) = self.standing_by.take() else {
+            return vec![];
+        };
+        if ids.contains(&self.identity.client_id) || !ids.contains(&client) {
+            return vec![];
+        }
+        let bridge = self.bridge.name.clone();
+        let Some((up, down)) = self.bridge.hand_over() else {
+            return vec![];
+        };
+        let lead = ToPeers::Lead {
+            client,
+            up,
+            down,
+            bridge,
+        };
+        vec![self.tell_peers(&lead)]
     }
 
     fn lost(&mut self, now: Millis, why: &str) -> Vec<Effect> {
@@ -387,6 +474,7 @@ impl Background {
         for id in std::mem::take(&mut self.clients_asked) {
             effects.extend(self.reply(&id, Ok(json!({"count": ids.len(), "ids": ids}))));
         }
+        effects.extend(self.resign(ids));
         // Without a daemon nobody leads, and the first terminal's instance answers the keys.
         let first = ids
             .iter()
@@ -464,6 +552,7 @@ impl Background {
     fn manifest(&mut self, now: Millis) -> Vec<Effect> {
         let mut effects = self.tell_status();
         effects.extend(self.look(now));
+        effects.extend(self.offer(now));
         effects
     }
 
@@ -524,11 +613,11 @@ impl Background {
             return vec![Effect::ShowSelf];
         }
         self.bridge.hurry(now);
-        if self.bridge.is_up() {
-            return match self.bridge.leader {
-                true => self.host.open(screen, &self.capture, ""),
-                false => vec![],
-            };
+        if self.bridge.leads() {
+            return self.host.open(screen, &self.capture, "");
+        }
+        if matches!(self.bridge.phase, Phase::Up | Phase::Standby) {
+            return vec![]; // another instance leads, and has got this key as well
         }
         self.host.wish(screen);
         vec![Effect::ListClients]

@@ -28,6 +28,8 @@ pub enum Phase {
     Idle,
     Attaching,
     Up,
+    /// The daemon is connected to another client's instance: stand by.
+    Standby,
     /// Waits for the next attempt.
     Down,
     /// The daemon was stopped on purpose: only a key brings it back.
@@ -69,6 +71,8 @@ pub struct Bridge {
     pub trouble: String,
     /// The program is not there.
     pub gone: bool,
+    /// `attach` went well; the hello is awaited.
+    accepted: bool,
     up: Option<String>,
     down: Option<String>,
     retry_at: Millis,
@@ -93,6 +97,7 @@ impl Bridge {
     /// Runs `attach` now. `argv` is the whole command.
     pub fn attach(&mut self, now: Millis, argv: Vec<String>) -> Vec<Effect> {
         self.phase = Phase::Attaching;
+        self.accepted = false;
         self.give_up_at = now + HELLO_WAIT;
         vec![Effect::Attach(argv)]
     }
@@ -104,6 +109,7 @@ impl Bridge {
             return;
         }
         if code == Some(0) {
+            self.accepted = true;
             self.give_up_at = now + HELLO_AFTER_ATTACH;
             return;
         }
@@ -161,6 +167,26 @@ impl Bridge {
         vec![Effect::BlockPipe(pipe.to_owned())]
     }
 
+    /// Gives the connection to another instance, which needs to know its pipes.
+    pub fn hand_over(&mut self) -> Option<(String, String)> {
+        let pipes = self.up.clone().zip(self.down.clone())?;
+        self.leader = false;
+        self.ping_sent = None;
+        Some(pipes)
+    }
+
+    /// Takes the connection that another instance had.
+    pub fn take_over(&mut self, now: Millis, up: String, down: String, name: String) {
+        self.phase = Phase::Up;
+        self.leader = true;
+        self.up = Some(up);
+        self.down = Some(down);
+        self.name = name;
+        self.heard_at = now;
+        self.ping_sent = None;
+        self.trouble.clear();
+    }
+
     /// Questions that waited for a connection, now that there is one.
     pub fn flush(&mut self) -> Vec<Effect> {
         let waiting = std::mem::take(&mut self.waiting);
@@ -173,9 +199,11 @@ impl Bridge {
         self.ping_sent = None;
     }
 
-    /// Did the end of this pipe cut the connection?
+    /// Does the end of this pipe cut the connection? One that stands by knows no pipes.
     pub fn is_ours(&self, pipe: &str) -> bool {
-        self.up.as_deref() == Some(pipe) || self.down.as_deref() == Some(pipe)
+        self.phase == Phase::Standby
+            || self.up.as_deref() == Some(pipe)
+            || self.down.as_deref() == Some(pipe)
     }
 
     /// The daemon is gone, or said good-bye.
@@ -218,7 +246,7 @@ impl Bridge {
 
     pub fn due_at(&self) -> Option<Millis> {
         match self.phase {
-            Phase::Idle | Phase::Resting => None,
+            Phase::Idle | Phase::Standby | Phase::Resting => None,
             Phase::Attaching => Some(self.give_up_at),
             Phase::Down => Some(self.retry_at),
             Phase::Up if !self.leader => None,
@@ -236,6 +264,13 @@ impl Bridge {
         }
         match self.phase {
             Phase::Down => (true, vec![]),
+            Phase::Attaching if self.accepted => {
+                self.phase = Phase::Standby;
+                self.leader = false;
+                self.trouble.clear();
+                self.pause = 0;
+                (false, vec![])
+            }
             Phase::Attaching => {
                 self.fail(now, "zdriver's daemon did not answer".into());
                 (false, vec![])
@@ -252,7 +287,7 @@ impl Bridge {
                 };
                 (false, self.send(ping))
             }
-            Phase::Idle | Phase::Resting => (false, vec![]),
+            Phase::Idle | Phase::Standby | Phase::Resting => (false, vec![]),
         }
     }
 

@@ -230,6 +230,11 @@ impl Host {
         effects
     }
 
+    /// Every status line is to be told again: there is a new one that Zellij does not name.
+    pub fn forget_told(&mut self) {
+        self.told.clear();
+    }
+
     /// Keeps what was written, for the arrow keys.
     pub fn remember(&mut self, method: &str, params: &Value) {
         let Some((_, method)) = screen_of(method) else {

@@ -11,6 +11,7 @@ pub const PANEL_TITLE: &str = "zdriver";
 pub const TO_PANEL: &str = "zdriver-panel";
 pub const TO_LEADER: &str = "zdriver-leader";
 pub const TO_STATUS: &str = "zdriver-status";
+pub const TO_PEERS: &str = "zdriver-peers";
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -75,6 +76,22 @@ pub enum ToLeader {
     },
     /// The panel goes. `typed`: a key of it was handed on to a shell.
     Closing { plugin: u32, typed: bool },
+}
+
+/// Between the background instances of several clients, which all have one plugin id. Zellij tells
+/// of tabs and panes only those whose client is attached, so the one that leads must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ToPeers {
+    /// This client is attached and its instance stands by.
+    Here { client: u16 },
+    /// That client's instance leads from now on, over these pipes.
+    Lead {
+        client: u16,
+        up: String,
+        down: String,
+        bridge: String,
+    },
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

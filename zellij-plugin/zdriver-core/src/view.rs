@@ -108,8 +108,8 @@ pub fn cursor(lines: &[Line]) -> Option<(usize, usize)> {
 /// What the background instance shows when it may do nothing.
 pub fn permissions(rows: usize, columns: usize) -> Vec<Line> {
     let words = "zdriver may not see this Zellij session: its permissions were refused or lost. \
-                 Press any key, then y when Zellij asks. Until then nothing is remembered; \
-                 everything else works as always. (Ctrl+C or Zellij's own keys leave this pane.)";
+                 Press Enter, then y when Zellij asks; or Esc to go on without. Until then nothing \
+                 is remembered; everything else works as always.";
     let lines = text::wrap(words, columns);
     lines
         .into_iter()
@@ -168,6 +168,6 @@ mod tests {
         }
         assert!(permissions(10, 60)
             .iter()
-            .any(|l| l.text().contains("press") || l.text().contains("Press")));
+            .any(|l| l.text().contains("Press")));
     }
 }

@@ -13,6 +13,7 @@ FOR_TESTS = {
     "fish": "fish",
     "git": "git",
     "less": "less",
+    "lsof": "lsof",
     "man": "man-db",
     "ps": "procps",
     "setpriv": "util-linux",

@@ -11,7 +11,7 @@ from zdriver.core.ids import short
 from zdriver.events.envelope import without_texts
 from zdriver.storage.port import Reading, Transaction
 
-#: Less of an id could mean something else tomorrow.
+#: A shorter end of an id could mean something else tomorrow.
 END_MIN = 4
 
 Row = dict[str, Any]
@@ -26,8 +26,14 @@ def forget(tx: Transaction, ids: tuple[str, ...], host: str) -> Forgotten:
         (entries if "type" in row else contexts)[row["id"]] = row
     for id_ in contexts:
         entries.update((row["id"], row) for row in tx.all("entry.of_context", context_id=id_))
+    owners = {row["context_id"]: row for row in entries.values()}
+    for id_ in sorted({*owners, *contexts}):
+        forgotten = {row["id"] for row in entries.values() if row["context_id"] == id_}
+        _forget_told(tx, id_, forgotten, whole=id_ in contexts, host=host)
     for row in entries.values():
-        _forget_entry(tx, row, whole=row["context_id"] in contexts)
+        _forget_entry(tx, row)
+        if row["context_id"] not in contexts:
+            _tell(tx, row)
     snapshots = sum(_forget_context(tx, row, host) for row in contexts.values())
     kinds = [row["type"] for row in entries.values()]
     return Forgotten(intents=kinds.count("intent"), milestones=kinds.count("milestone"), snapshots=snapshots)
@@ -54,28 +60,52 @@ def _meant(tx: Reading, given: str) -> Row:
     return found[0]
 
 
-def _forget_entry(tx: Transaction, row: Row, *, whole: bool) -> None:
+def _forget_told(tx: Transaction, context_id: str, ids: set[str], *, whole: bool, host: str) -> None:
+    """Take the texts of the entries `ids` out of the event log and out of kept answers.
+
+    Events are found by their context, since an index by entry would cost every save more
+    than a search costs here. What a closed context told joined another one at the same root.
+    """
+    context = tx.one("context.by_id", id=context_id)
+    assert context is not None
+    earlier = tx.all("context.closed_at_root", host=host, root=context["root"])
+    for id_ in sorted({context_id, *(row["id"] for row in earlier)}):
+        all_of_it = whole and id_ == context_id
+        for event in tx.all("event.of_aggregate", aggregate=f"context:{id_}"):
+            if all_of_it or event["subject"] in ids:
+                texts = ("text", "artifacts", "context") if all_of_it else ("text", "artifacts")
+                envelope = without_texts(event["envelope"], texts)
+                tx.run("event.rewrite", sequence=event["sequence"], envelope=envelope)
+        if whole:
+            # An answer names its context; a repeat of it would be of an entry that is gone.
+            tx.run("request.forget", id=id_)
+    for entry in () if whole else sorted(ids):
+        tx.run("request.forget", id=entry)
+
+
+def _forget_entry(tx: Transaction, row: Row) -> None:
     tx.run("search.remove", seq=row["seq"])
-    tx.run("entry.detach", id=row["id"])
+    tx.run("entry.detach", id=row["id"], context_id=row["context_id"])
     tx.run("entry.delete", seq=row["seq"])
-    tx.run("request.forget", id=row["id"])
-    for event in tx.all("event.about", subject=row["id"]):
-        tx.run("event.rewrite", sequence=event["sequence"], envelope=without_texts(event["envelope"]))
-    if not whole:
-        context = tx.one("context.by_id", id=row["context_id"])
-        assert context is not None
-        tx.emit(resolving.event(f"{row['type']}.forgotten", rows.context(context), row["id"]))
+
+
+def _tell(tx: Transaction, row: Row) -> None:
+    context = tx.one("context.by_id", id=row["context_id"])
+    assert context is not None
+    tx.emit(resolving.event(f"{row['type']}.forgotten", rows.context(context), row["id"]))
 
 
 def _forget_context(tx: Transaction, row: Row, host: str) -> int:
-    """The context itself, its events' texts and its snapshots. Returns how many of those."""
-    tx.run("request.forget", id=row["id"])
-    for event in tx.all("event.of_aggregate", aggregate=f"context:{row['id']}"):
-        envelope = without_texts(event["envelope"], ("text", "artifacts", "context"))
-        tx.run("event.rewrite", sequence=event["sequence"], envelope=envelope)
+    """The context itself and its snapshots. Returns how many of those."""
     generations = tx.all(
         "snapshot.of_context", host=host, zellij_session=row["zellij_session"], root=row["root"], id=row["id"]
     )
+    dropped = {str(snapshot["generation"]) for snapshot in generations}
+    for name in sorted({snapshot["zellij_session"] for snapshot in generations}):
+        for event in tx.all("event.of_aggregate", aggregate=f"zellij_session:{host}/{name}"):
+            if event["subject"] in dropped:
+                envelope = without_texts(event["envelope"], ("root", "zellij_session"))
+                tx.run("event.rewrite", sequence=event["sequence"], envelope=envelope)
     for snapshot in generations:
         forget_snapshot(tx, snapshot["generation"])
     tx.run("snapshot.drop_unused_blobs")

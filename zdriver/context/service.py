@@ -226,17 +226,20 @@ class ContextService:
         limit, words = rules.page(limit), query_words(query)
         if query.strip() and not words:
             return []
-        below = os.path.realpath(repo) if repo else ""
+        top = os.path.realpath(repo) if repo else ""
+        below = top.rstrip("/") + "/"
 
         def unit(tx: Reading) -> list[Entry]:
             given = {
                 "before": _seq(tx, before) if before else _END,
                 "since": -_END if since is None else to_us(since),
-                "repo": below,
-                "below": below.rstrip("/") + "/",
+                "repo": top,
+                "below": below,
                 "limit": limit,
             }
             context_id = resolving.named(tx, context)["id"] if context else ""
+            if top and tx.one("context.below", repo=top, below=below) is None:
+                return []
             if words:
                 terms = " ".join(f'"{word}"' for word in words) + "*"
                 found = tx.all("search.history", query=terms, context_id=context_id, **given)

@@ -97,8 +97,13 @@ class Database:
             self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._wal_pages = 0
 
-    def truncate_log(self) -> None:
-        """For the writer: nothing of what was deleted stays in the log. Raises apsw.Error."""
+    def scrub(self) -> None:
+        """For the writer: nothing of what was deleted stays in index or log. Raises apsw.Error.
+
+        Free pages were overwritten when they became free (secure_delete). FTS5 keeps deleted
+        words in its segments, and some in the index of those even with its own secure-delete.
+        """
+        self.connection.execute("INSERT INTO search (search) VALUES ('rebuild')")
         self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._wal_pages = 0
 

@@ -130,7 +130,8 @@ class SqliteStore:
         self.write(lambda tx: tx.run("meta.drop", key=NOTICE))
 
     def scrub(self) -> None:
-        self._alone(self._database.truncate_log)
+        """`Store.scrub`. Takes about a second per 100,000 entries, in which nothing is written."""
+        self._alone(self._database.scrub)
         self._backups.replace_all()
 
     def close(self) -> None:

@@ -23,6 +23,12 @@ FROM contexts
 WHERE host = :host AND closed_at IS NULL AND (:root = '' OR root = :root)
 ORDER BY id DESC
 
+-- name: below
+SELECT id FROM contexts WHERE root = :repo OR substr(root, 1, length(:below)) = :below LIMIT 1
+
+-- name: closed_at_root
+SELECT id FROM contexts WHERE host = :host AND root = :root AND closed_at IS NOT NULL
+
 -- name: add
 INSERT INTO contexts (id, host, zellij_session, root, opened_at)
 VALUES (:id, :host, :zellij_session, :root, :at)

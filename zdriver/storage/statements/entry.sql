@@ -39,7 +39,7 @@ SELECT seq, id, type, context_id FROM entries WHERE id LIKE '%' || :end ORDER BY
 SELECT seq, id, type, context_id FROM entries WHERE context_id = :context_id
 
 -- name: detach
-UPDATE entries SET intent_id = NULL WHERE intent_id = :id
+UPDATE entries SET intent_id = NULL WHERE context_id = :context_id AND type = 'milestone' AND intent_id = :id
 
 -- name: delete
 DELETE FROM entries WHERE seq = :seq
@@ -50,7 +50,9 @@ SELECT e.id, e.type, e.text, e.kind, e.artifacts, e.commit_id, e.at, e.source,
 FROM entries e
 JOIN contexts c ON c.id = e.context_id
 WHERE e.seq < :before AND e.undone_at IS NULL AND e.at >= :since
-    AND (:repo = '' OR c.root = :repo OR substr(c.root, 1, length(:below)) = :below)
+    AND (:repo = '' OR e.context_id IN (
+        SELECT id FROM contexts WHERE root = :repo OR substr(root, 1, length(:below)) = :below
+    ))
 ORDER BY e.seq DESC
 LIMIT :limit
 
@@ -61,6 +63,8 @@ FROM entries e
 JOIN contexts c ON c.id = e.context_id
 WHERE e.context_id = :context_id
     AND e.seq < :before AND e.undone_at IS NULL AND e.at >= :since
-    AND (:repo = '' OR c.root = :repo OR substr(c.root, 1, length(:below)) = :below)
+    AND (:repo = '' OR e.context_id IN (
+        SELECT id FROM contexts WHERE root = :repo OR substr(root, 1, length(:below)) = :below
+    ))
 ORDER BY e.seq DESC
 LIMIT :limit

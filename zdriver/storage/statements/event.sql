@@ -22,11 +22,8 @@ LIMIT :limit
 -- name: newest
 SELECT MAX(sequence) AS sequence FROM events
 
--- name: about
-SELECT sequence, envelope FROM events WHERE subject = :subject
-
 -- name: of_aggregate
-SELECT sequence, envelope FROM events WHERE aggregate = :aggregate
+SELECT sequence, subject, envelope FROM events WHERE aggregate = :aggregate
 
 -- name: rewrite
 UPDATE events SET envelope = :envelope WHERE sequence = :sequence

@@ -15,6 +15,8 @@ CROSS JOIN contexts c ON c.id = e.context_id
 WHERE s.search MATCH :query AND s.rowid < :before
     AND e.undone_at IS NULL AND e.at >= :since
     AND (:context_id = '' OR e.context_id = :context_id)
-    AND (:repo = '' OR c.root = :repo OR substr(c.root, 1, length(:below)) = :below)
+    AND (:repo = '' OR e.context_id IN (
+        SELECT id FROM contexts WHERE root = :repo OR substr(root, 1, length(:below)) = :below
+    ))
 ORDER BY s.rowid DESC
 LIMIT :limit

@@ -54,7 +54,7 @@ WHERE host = :host AND zellij_session = :zellij_session
 ORDER BY generation DESC
 
 -- name: of_context
-SELECT generation
+SELECT generation, zellij_session
 FROM snapshots s
 WHERE s.host = :host AND s.root = :root
     AND (

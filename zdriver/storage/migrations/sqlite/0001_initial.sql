@@ -39,11 +39,10 @@ CREATE INDEX entries_context ON entries (context_id, type, seq);
 CREATE UNIQUE INDEX entries_current ON entries (context_id) WHERE type = 'intent' AND ended_at IS NULL;
 
 -- Search words of entries, by their `seq`. Words are made by zdriver.core.tokens: the
--- tokeniser here must only split at spaces. secure-delete: a forgotten word leaves no trace.
+-- tokeniser here must only split at spaces. It keeps its words, so that it can be rebuilt.
 CREATE VIRTUAL TABLE search USING fts5 (
-    words, tokenize = 'ascii', prefix = '2 3', detail = none, columnsize = 0
+    words, tokenize = 'ascii', prefix = '1 2 3', detail = none, columnsize = 0
 );
-INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
 
 -- What happened, for ever. Only `forget` touches a row again, and only its payload's texts.
 -- Few indexes: each would cost every save a page of the log.

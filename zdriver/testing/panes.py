@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 from pathlib import Path
@@ -82,15 +83,14 @@ class Session:
 
     def tabs(self) -> list[dict[str, Any]]:
         """Zellij's own words: position, name, active, tab_id …"""
-        answer: list[dict[str, Any]] = msgspec.json.decode(self.action("list-tabs", "--all", "--json"))
-        return answer
+        return self._listed("list-tabs")
 
     def active_tab(self) -> str:
         return next((str(tab["name"]) for tab in self.tabs() if tab["active"]), "")
 
     def panes(self) -> list[PaneFact]:
         """The terminal panes, by tab and place."""
-        listed = msgspec.json.decode(self.action("list-panes", "--all", "--json"))
+        listed = self._listed("list-panes")
         pids = self._pids()
         found = [
             _fact(pane, pids.get(pane["id"], 0))
@@ -98,6 +98,17 @@ class Session:
             if not pane["is_plugin"]  # the folded panes of a stack are "suppressed"
         ]
         return sorted(found, key=lambda pane: (pane.tab_position, pane.floating, pane.y, pane.x))
+
+    def _listed(self, what: str) -> list[dict[str, Any]]:
+        """Zellij 0.45 sends an action's client away too early when another one leaves: ask again."""
+
+        def answer() -> list[dict[str, Any]] | None:
+            with contextlib.suppress(msgspec.DecodeError):
+                found: list[dict[str, Any]] = msgspec.json.decode(self.action(what, "--all", "--json"))
+                return found
+            return None
+
+        return until(answer, what=f"a whole answer to {what}", deadline=10)
 
     def _pids(self) -> dict[int, int]:
         """Pane id → what Zellij started in it: the server's children have it in their environment."""

@@ -74,7 +74,7 @@ def test_it_stands_apart_from_whoever_started_it(home: Home, daemons: Daemons, t
     code = f"import os; os.chdir({str(folder)!r}); {STATUS}"
     starter = subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**home.env, "ZELLIJ_SESSION_NAME": "theirs"},
+        env={**home.env, "ZELLIJ_SESSION_NAME": "theirs", "GIT_DIR": "/theirs"},
         stdin=follower,
         stdout=subprocess.PIPE,
         stderr=follower,
@@ -91,7 +91,7 @@ def test_it_stands_apart_from_whoever_started_it(home: Home, daemons: Daemons, t
     assert process.session not in (starter.pid, pid)  # it leads no session, so it never gets a terminal
     assert process.tty_group == -1
     assert platform.cwd(pid) == "/"
-    assert b"ZELLIJ_SESSION_NAME" not in Path(f"/proc/{pid}/environ").read_bytes()
+    assert b"theirs" not in Path(f"/proc/{pid}/environ").read_bytes()
     assert daemons.pid() == pid
 
 
@@ -148,7 +148,21 @@ def test_an_environment_with_another_runtime_folder_finds_the_same_daemon(
     pid = daemons.pid()
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert daemons.pid() == pid
+    paths.private_dir(paths.runtime_dir())
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(os.fspath(paths.daemon_socket()))
+    assert daemons.pid() == pid  # a stale socket of this environment's is no obstacle
     assert daemons.pids() == [pid]
+
+
+def test_a_runtime_folder_that_cannot_be_made_is_said_in_words(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.path / "tmp" / paths.runtime_dir().name).touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/proc")
+    with zdriver.connect() as driver, pytest.raises(Unavailable, match="/proc/zdriver") as caught:
+        driver.daemon.status()
+    assert "XDG_RUNTIME_DIR" in caught.value.hint
 
 
 def test_why_it_cannot_start_reaches_the_caller(daemons: Daemons, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
+from zdriver import __version__
 from zdriver.core import paths
 from zdriver.core.build import build_id
 from zdriver.core.config import Config, load_config
@@ -31,7 +32,7 @@ from zdriver.daemon.lock import FileLock
 from zdriver.daemon.options import Inherited, Options, command
 from zdriver.daemon.sockets import Listener, answers
 from zdriver.daemon.starting import Ready, advertise, advertised
-from zdriver.daemon.status import memory_kib, version
+from zdriver.daemon.status import memory_kib
 from zdriver.daemon.wiring import Assembly, assemble
 from zdriver.rpc.methods import MethodTable
 from zdriver.rpc.protocol import PROTOCOL, Welcome
@@ -97,7 +98,7 @@ class Daemon(DaemonApi):
         self._build = build_id()
         self._welcome = Welcome(
             protocol=PROTOCOL,
-            version=version(),
+            version=__version__,
             build=self._build,
             pid=os.getpid(),
             data_dir=str(paths.data_dir()),
@@ -113,7 +114,7 @@ class Daemon(DaemonApi):
         fork_server = self._forks.pid
         return DaemonStatus(
             pid=os.getpid(),
-            version=version(),
+            version=__version__,
             build=self._build,
             started_at=self._started_at,
             socket=str(self._listener.path),
@@ -243,7 +244,8 @@ class Daemon(DaemonApi):
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._end("stop"))
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # A terminal that closes takes along what runs in it, and nothing else.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if self._logs else lambda *_: self._end("stop"))
 
     def _end(self, how: Ending) -> None:
         self._ending = self._ending or how

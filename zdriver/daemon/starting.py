@@ -20,8 +20,27 @@ from zdriver.rpc.protocol import ErrorData
 #: Seconds a daemon may take until it serves.
 START_TIMEOUT = 20.0
 
-#: Of the terminal that happens to start the daemon; wrong for everybody after it.
-_NOT_INHERITED = ("ZELLIJ", "ZELLIJ_SESSION_NAME", "ZELLIJ_PANE_ID", "TMUX", "TMUX_PANE", "OLDPWD", "PWD")
+#: Of the terminal, or the git hook, that happens to start the daemon; wrong for everybody after it.
+_NOT_INHERITED = {"ZELLIJ", "ZELLIJ_SESSION_NAME", "ZELLIJ_PANE_ID", "TMUX", "TMUX_PANE", "OLDPWD", "PWD"}
+#: `git rev-parse --local-env-vars`: what git tells its hooks about the one repository they are in.
+_NOT_INHERITED |= {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+}
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -60,14 +79,25 @@ def advertised() -> Path | None:
 
 def ensure() -> None:
     """Make a daemon listen on the socket. Raises Unavailable, and why it could not start."""
-    folder = paths.private_dir(paths.runtime_dir())
     deadline = time.monotonic() + START_TIMEOUT
-    lock = FileLock(folder / "start.lock")
-    if not lock.take(START_TIMEOUT):
+    lock = FileLock(paths.runtime_dir() / "start.lock")
+    try:
+        paths.private_dir(paths.runtime_dir())
+        taken = lock.take(START_TIMEOUT)
+    except OSError as error:
+        raise Unavailable(
+            f"cannot write {lock.path}: {error.strerror}",
+            hint="set XDG_RUNTIME_DIR to a folder that you can write",
+        ) from error
+    if not taken:
         raise Unavailable("somebody else has been starting the daemon for too long", hint=_look())
     with lock:
-        if not answers(paths.daemon_socket()) and advertised() is None:
+        if answers(paths.daemon_socket()):
+            return
+        if advertised() is None:
             spawn(max(1.0, deadline - time.monotonic()))
+        else:  # a stale socket would be asked first
+            paths.daemon_socket().unlink(missing_ok=True)
 
 
 def spawn(timeout: float = START_TIMEOUT) -> None:

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import metadata
 from pathlib import Path
-
-
-@cache
-def version() -> str:
-    try:
-        return metadata.version("zdriver")
-    except metadata.PackageNotFoundError:
-        return "0+checkout"
 
 
 def memory_kib(pid: int) -> int:

@@ -81,26 +81,32 @@ class Connection:
 
     def run(self) -> None:
         """Serve until the peer closes, the server drains, or the stream cannot be read on."""
+        try:
+            self._serve()
+        except OSError:
+            pass  # the peer is gone, or did not read
+        finally:
+            self._end()
+
+    def _serve(self) -> None:
         framing = Framing()
         answer = self._server.table.answer
         receive = self._sock.recv
-        with contextlib.suppress(OSError):
-            while data := receive(_RECEIVE):
-                try:
-                    messages = framing.feed(data)
-                except MessageTooLong as error:
-                    self.send(error_line(None, error))
-                    break
-                for message in messages:
-                    if reply := answer(message, self):
-                        self.send(reply)
-                    while self._then:
-                        self._then.pop(0)()
-                if not self._afford(framing.pending):
-                    busy = Unavailable("too many unfinished messages", hint="send whole lines, or try later")
-                    self.send(error_line(None, busy))
-                    break
-        self._end()
+        while data := receive(_RECEIVE):
+            try:
+                messages = framing.feed(data)
+            except MessageTooLong as error:
+                self.send(error_line(None, error))
+                break
+            for message in messages:
+                if reply := answer(message, self):
+                    self.send(reply)
+                while self._then:
+                    self._then.pop(0)()
+            if not self._afford(framing.pending):
+                busy = Unavailable("too many unfinished messages", hint="send whole lines, or try later")
+                self.send(error_line(None, busy))
+                break
 
     def drain(self) -> None:
         """Answer what has arrived, then end."""

@@ -96,6 +96,12 @@ class Stage:
         except (subprocess.SubprocessError, msgspec.DecodeError):  # it is just starting, or ending
             return []
 
+    def server_pid(self) -> int:
+        return self._session().server_pid()
+
+    def active_tab(self) -> str:
+        return self._session().active_tab()
+
     def action(self, *words: str) -> None:
         self._session().action(*words)
 

@@ -19,6 +19,8 @@ INTENT = "Refactor database layer"
 MILESTONES = ("Extracted models", "Repository tests pass")
 LOG = ("tail", "-f", "../build.log")  # Zellij opens a pane in the folder of the one in focus
 LONG = ("sleep", "1000")
+#: The tab that is in front when it happens.
+FRONT = "code"
 
 
 #: Seconds after which what is not back does not come.
@@ -70,9 +72,9 @@ class Story:
         self._tell("Open Zellij", "in ~/shop, in a terminal of its own")
         self.stage.open()
         self.stage.shell_ready("")
-        self.stage.action("rename-tab", "code")
+        self.stage.action("rename-tab", FRONT)
         self.stage.action("rename-pane", "work")
-        self.stage.shell_ready("work", tab="code")
+        self.stage.shell_ready("work", tab=FRONT)
 
     def _work(self) -> None:
         stage = self.stage
@@ -99,7 +101,7 @@ class Story:
         stage.split("scratch", "--direction", "down")
         stage.type("cd src")
         self._cwd_of("scratch", str(stage.project / "src"))
-        stage.action("go-to-tab-name", "code")
+        stage.action("go-to-tab-name", FRONT)
 
     def _cwd_of(self, name: str, folder: str) -> None:
         until(
@@ -119,13 +121,16 @@ class Story:
         return before
 
     def _captured(self, before: Sequence[PaneFact]) -> bool:
-        """Whether the newest snapshot has a pane with each folder and command."""
+        """Whether the newest snapshot has every pane: its tab, name, folder, command and focus."""
         try:
             shown = json.loads(self.stage.run("zdriver", "snapshot", "show", "--json"))
         except ZdriverError:
             return False
-        kept = sorted(_panes_in(shown["data"]))
-        return kept == sorted((pane.cwd, _as_kept(pane.argv)) for pane in before)
+        tabs = shown["data"]["layout"]["tabs"]
+        kept = sorted((tab["name"], *pane) for tab in tabs for pane in _panes_in(tab))
+        return kept == sorted(
+            (pane.tab, pane.name, pane.cwd, _as_kept(pane.argv), pane.focused) for pane in before
+        )
 
     # -- the end, and after --------------------------------------------------------------------
 
@@ -204,12 +209,15 @@ def _as_kept(argv: tuple[str, ...]) -> tuple[str, ...]:
     return () if idle else argv
 
 
-def _panes_in(node: Any) -> list[tuple[str, tuple[str, ...]]]:
-    """(cwd, command) of every terminal pane in a snapshot's JSON, at whatever depth."""
-    if isinstance(node, list):
-        return [pane for child in node for pane in _panes_in(child)]
-    if not isinstance(node, dict):
-        return []
-    if node.get("type") == "pane" or ("cwd" in node and "children" not in node and "tiled" not in node):
-        return [] if node.get("plugin") else [(node.get("cwd", ""), tuple(node.get("command", ())))]
-    return [pane for child in node.values() for pane in _panes_in(child)]
+def _panes_in(node: dict[str, Any]) -> list[tuple[str, str, tuple[str, ...], bool]]:
+    """(name, cwd, command, focus) of every terminal pane of a tab in a snapshot's JSON."""
+    if node.get("type") == "pane":
+        kept = (
+            node.get("name", ""),
+            node.get("cwd", ""),
+            tuple(node.get("command", ())),
+            node.get("focus", False),
+        )
+        return [] if "plugin" in node else [kept]
+    children = [*node.get("tiled", ()), *node.get("children", ())]
+    return [pane for child in children for pane in _panes_in(child)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemon import ask, wait_connected, wait_recorded
+from tests.e2e.daemon import wait_connected, wait_recorded
 from tests.e2e.harness import Opened, Zellij
 from zdriver.testing import Home, until
 
@@ -24,14 +24,14 @@ def serialized(home: Home, session: str) -> Path:
 
 
 def session_that_zellij_keeps(home: Home, zellij: Zellij, project: Path) -> Opened:
-    """Two panes, serialized by Zellij and recorded by zdriver."""
-    home.write_config("serialization_interval 1")
+    """Two panes, recorded by zdriver and just serialized by Zellij: next time in 10 s."""
+    home.write_config("serialization_interval 10")
     opened = zellij.start("kept", cwd=project)
     wait_connected(home, "kept")
     opened.action("new-pane", "--direction", "right")
     opened.wait_panes(2)
     opened.action("rename-pane", "one")
-    wait_recorded(home, "kept", lambda panes: [p.get("name") for p in panes] == [None, "one"])
+    wait_recorded(home, "kept", lambda panes: [pane.get("name") for pane in panes] == [None, "one"])
     file = serialized(home, "kept")
     until(
         lambda: file.exists() and 'name="one"' in file.read_text(),
@@ -41,12 +41,34 @@ def session_that_zellij_keeps(home: Home, zellij: Zellij, project: Path) -> Open
     return opened
 
 
-def test_attach_of_a_session_that_zellij_resurrects(home: Home, zellij: Zellij, project: Path) -> None:
+def test_what_zellij_brings_back_is_not_made_twice(home: Home, zellij: Zellij, project: Path) -> None:
     session_that_zellij_keeps(home, zellij, project).kill_server()
     again = zellij.start(attach="kept", cwd=project)
     wait_connected(home, "kept")
-    panes = again.wait_panes(2)
-    assert [pane.name for pane in panes] == ["", "one"]
-    status = ask(home, "restore.plan", place={"cwd": str(project), "zellij_session": "kept"}, generation=1)
-    assert status["generation"] == 1
-    assert len(again.panes()) == 2  # nobody made them twice
+    until(lambda: decisions(home, "kept") == 2, what="the second opening to be decided")
+    assert [pane.name for pane in again.wait_panes(2)] == ["", "one"]
+
+
+def test_a_newer_snapshot_is_offered_and_takes_the_place_of_zellijs_panes(
+    home: Home, zellij: Zellij, project: Path
+) -> None:
+    (project / "later").mkdir()
+    opened = session_that_zellij_keeps(home, zellij, project)
+    opened.line("cd later")
+    wait_recorded(home, "kept", lambda panes: panes[-1]["cwd"] == str(project / "later"))
+    opened.kill_server()
+    again = zellij.start(attach="kept", cwd=project)
+    again.window.wait_for("Enter restore")
+    assert [pane.cwd for pane in again.wait_panes(2)] == [str(project)] * 2
+    again.keys("Enter")
+    again.window.wait_for("Welcome back")
+    until(
+        lambda: [pane.cwd for pane in again.panes()] == [str(project), str(project / "later")],
+        what="the newer panes in place of the older ones",
+        shows=again.screen,
+    )
+
+
+def decisions(home: Home, session: str) -> int:
+    """How many openings of a Zellij session the daemon has decided about."""
+    return home.daemon_log.read_text().count(f"{session} opened in")

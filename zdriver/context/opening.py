@@ -49,6 +49,8 @@ class Openings:
         self._policy = policy
         self._ended_by_itself = ended_by_itself
         self._clock = clock
+        #: Server's key → generation that its banner offers. Lost with the daemon, as is the banner's use.
+        self._offers: dict[str, int] = {}
 
     def opened(self, terminal: Terminal) -> choosing.Decision:
         """Decide about a session at its first state, and do it. Within `terminal.exclusive()`."""
@@ -76,10 +78,23 @@ class Openings:
         self._ledger.decided(terminal.key)
         return decision
 
+    def offered(self, terminal: Terminal) -> int:
+        """The generation that the session's banner offers; 0: none."""
+        return self._offers.get(terminal.key, 0)
+
+    def dismissed(self, terminal: Terminal, generation: int) -> None:
+        """The user declined a generation, 0: the offered one. It is not offered again."""
+        offered = self._offers.pop(terminal.key, 0)
+        if generation or offered:
+            self._ledger.dismiss(generation or offered)
+
     def chosen(self, terminal: Terminal, generation: int) -> RestoreReport:
-        """The user took an offer, or picked a generation from the list."""
+        """The user picked a generation from the list, 0: took the offered one. Raises NotFound."""
         with terminal.exclusive():
             terminal.layout()
+            generation = generation or self._offers.pop(terminal.key, 0)
+            if not generation:
+                raise NotFound("nothing is offered here any more", hint="choose from the list")
             content = self._snapshots.show(generation)
             how = choosing.how_to_apply(_opening(terminal))
             if how == "new_tabs" and self._is_own_last(terminal, content):
@@ -214,14 +229,10 @@ class Openings:
             content.info.taken_at,
             to_datetime(self._clock()),
         )
+        self._offers[terminal.key] = decision.generation
         terminal.notify(
             "banner",
-            {
-                "lines": lines,
-                "keys": "restore",
-                "seconds": OFFER_SECONDS,
-                "generation": decision.generation,
-            },
+            {"lines": lines, "keys": "restore", "seconds": OFFER_SECONDS},
         )
 
     def _switch(self, terminal: Terminal, target: str) -> None:

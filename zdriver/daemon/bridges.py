@@ -213,7 +213,11 @@ class Bridges:
     def _is_blank(self, session: LiveSession) -> bool:
         """Opened, and nothing done in it yet: not worth a generation, it would hide a good one."""
         state = session.capture.state
-        if state is None or state.typed or len(state.tabs) != 1:
+        if state is None or state.typed:
+            return False
+        if self._openings.offered(session):
+            return True  # Zellij's own resurrection, beside which something newer is offered
+        if len(state.tabs) != 1:
             return False
         shown = [pane for pane in state.panes if not pane.is_plugin]
         if len(shown) != 1 or shown[0].command is not None:
@@ -271,10 +275,7 @@ class Bridges:
         if asked.choice == "undo":
             return self._restores.undo(place=place)
         if asked.choice == "dismiss":
-            if asked.generation:
-                self._ledger.dismiss(asked.generation)
-            else:
-                self._restores.dismiss(place=place)
+            self._openings.dismissed(session, asked.generation)
             return None
         return self._openings.chosen(session, asked.generation)
 

@@ -13,6 +13,10 @@ from zdriver.core.ids import new_id
 from zdriver.events.envelope import seal
 from zdriver.storage.port import Event, Row
 
+#: Run at the end of the batch, all together: at every savepoint FTS5 writes out what it has,
+#: each time as a segment of its own. No unit reads what it put into the search.
+_DEFERRED = frozenset(("search.add", "search.remove"))
+
 
 class SqliteReading:
     """`storage.port.Reading`."""
@@ -61,8 +65,27 @@ class SqliteTransaction(SqliteReading):
         self._clock = clock
         self._sinks = sinks
         self.emitted = 0  #: events of the current batch
+        self._deferred: list[tuple[str, dict[str, Any]]] = []
+
+    def mark(self) -> tuple[int, int]:
+        """Where the batch stands, for `back_to`."""
+        return self.emitted, len(self._deferred)
+
+    def back_to(self, mark: tuple[int, int]) -> None:
+        """A unit is rolled back: nothing of it is left to do."""
+        self.emitted = mark[0]
+        del self._deferred[mark[1] :]
+
+    def finish(self) -> None:
+        """What was put off, before COMMIT. Raises apsw.Error."""
+        for sql, params in self._deferred:
+            self._connection.execute(sql, params)
+        self._deferred.clear()
 
     def run(self, statement: str, /, **params: Any) -> int:
+        if statement in _DEFERRED:
+            self._deferred.append((self._sql(statement), params))
+            return 1
         self._connection.execute(self._sql(statement), params).fetchall()
         return self._connection.changes()
 

@@ -172,6 +172,7 @@ class Writer:
                     break
                 batch.append(more)
                 self._unit(tx, more, blocked)
+            tx.finish()
             connection.execute("COMMIT")
         except apsw.Error as error:
             raise self._lost(connection, translate(error, connection)) from error
@@ -208,12 +209,12 @@ class Writer:
         if blocked and not job.urgent:
             job.fail(storage_full())
             return
-        connection, emitted = self._database.connection, tx.emitted
+        connection, mark = self._database.connection, tx.mark()
         connection.execute("SAVEPOINT unit")
         try:
             job.value, job.error = self._run(tx, job), None
         except BaseException as error:
-            tx.emitted = emitted
+            tx.back_to(mark)
             if isinstance(error, apsw.Error):
                 job.fail(self._survivable(connection, error))
             else:

@@ -36,7 +36,7 @@ CREATE TABLE entries (
     undone_at INTEGER -- milestones: taken back, no longer shown
 ) STRICT;
 CREATE INDEX entries_context ON entries (context_id, type, seq);
-CREATE UNIQUE INDEX entries_current ON entries (context_id) WHERE type = 'intent' AND ended_at IS NULL;
+CREATE UNIQUE INDEX entries_current ON entries (context_id, type) WHERE type = 'intent' AND ended_at IS NULL;
 
 -- Search words of entries, by their `seq`. Words are made by zdriver.core.tokens: the
 -- tokeniser here must only split at spaces. It keeps its words, so that it can be rebuilt.

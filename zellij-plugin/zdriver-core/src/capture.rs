@@ -123,10 +123,7 @@ impl Capture {
         let change = self.dirty_since.map(|since| since + wait);
         let title = (self.dumped_structure.is_some() && self.titles() != self.dumped_titles)
             .then(|| self.dumped_at + self.pause());
-        match (change, title) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        change.or(title)
     }
 
     /// Zellij tells of tabs and of panes in two events: do they speak of the same tabs?
@@ -169,6 +166,12 @@ impl Capture {
         self.dumped_layout = digest;
         self.dumped_structure = Some(structure);
         self.dumped_titles = self.titles();
+        self.dumped_at = now;
+    }
+
+    /// Zellij gave no layout: it is asked again, but not at once.
+    pub fn dump_failed(&mut self, now: Millis) {
+        self.title_pause = (self.pause() * 2).min(TITLE_PAUSE_MAX);
         self.dumped_at = now;
     }
 

@@ -26,7 +26,7 @@ thread_local! {
 }
 
 pub fn start() {
-    std::panic::set_hook(Box::new(|panic| report_panic(panic)));
+    std::panic::set_hook(Box::new(report_panic));
 }
 
 #[no_mangle]

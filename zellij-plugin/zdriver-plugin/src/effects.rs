@@ -65,7 +65,7 @@ pub fn run(effect: Effect) -> Option<Event> {
         Effect::WatchInput(false) => unsubscribe(&[EventType::InputReceived]),
         Effect::OverrideLayout(kdl) => {
             let none = BTreeMap::new();
-            override_layout(&LayoutInfo::Stringified(kdl), false, false, false, none);
+            override_layout(LayoutInfo::Stringified(kdl), false, false, false, none);
         }
         Effect::NewTabs(kdl) => {
             new_tabs_with_layout(&kdl);

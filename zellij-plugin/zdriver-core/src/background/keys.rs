@@ -1,0 +1,87 @@
+//! Keybindings, and what the panel asks.
+
+use serde_json::{json, Value};
+
+use super::Background;
+use crate::bridge::{Asker, Phase, Question};
+use crate::effect::{Effect, Millis};
+use crate::inside::{ToLeader, ToPanel};
+use crate::protocol::RpcError;
+
+impl Background {
+    pub(super) fn keybinding(&mut self, now: Millis, name: &str) -> Vec<Effect> {
+        let Ok(screen) = serde_json::from_value(json!(name)) else {
+            return vec![Effect::Log(format!("there is no zdriver key {name}"))];
+        };
+        if self.granted != Some(true) {
+            return vec![Effect::ShowSelf];
+        }
+        self.bridge.hurry(now);
+        if self.bridge.leads() {
+            return self.host.open(screen, &self.capture, "");
+        }
+        if matches!(self.bridge.phase, Phase::Up | Phase::Standby) {
+            return vec![]; // another instance leads, and has got this key as well
+        }
+        self.host.wish(screen);
+        vec![Effect::ListClients]
+    }
+
+    pub(super) fn panel_said(&mut self, now: Millis, message: ToLeader) -> Vec<Effect> {
+        match message {
+            ToLeader::Ask {
+                plugin,
+                id,
+                method,
+                mut params,
+            } => {
+                if !self.host.is_open(plugin) {
+                    return vec![];
+                }
+                if let Some(object) = params.as_object_mut() {
+                    let pid = self.identity.zellij_pid;
+                    object.insert("request".into(), json!(format!("{pid}-{plugin}-{id}")));
+                }
+                self.host.remember(&method, &params);
+                let asker = Asker::Panel { plugin, id };
+                let question = Question {
+                    asker,
+                    method,
+                    params,
+                };
+                let mut effects = self.bridge.ask(question);
+                if !self.bridge.is_up() {
+                    let message = self.bridge.trouble.clone();
+                    effects.extend(self.host.tell(&ToPanel::Link { up: false, message }));
+                }
+                effects
+            }
+            ToLeader::Closing { plugin, typed } => {
+                if typed {
+                    self.capture.set_typed(now);
+                }
+                self.bridge.forget_panel(plugin);
+                self.host.closed(plugin, &self.capture)
+            }
+        }
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        question: Question,
+        result: Option<Value>,
+        error: Option<RpcError>,
+    ) -> Vec<Effect> {
+        let Asker::Panel { plugin, id } = question.asker else {
+            return vec![];
+        };
+        if self.host.is_open(plugin) {
+            return self.host.tell(&ToPanel::Answer { id, result, error });
+        }
+        // The panel is gone already: an error must not be lost.
+        match error {
+            Some(error) => self.host.failed(&question, &error, &self.capture),
+            None => vec![],
+        }
+    }
+}

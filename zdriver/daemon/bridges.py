@@ -5,19 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
-
-import msgspec
+from typing import Protocol
 
 from zdriver import __version__
-from zdriver.context.api import ContextApi, SnapshotApi
-from zdriver.context.capture import State
+from zdriver.context.api import ContextApi
 from zdriver.context.capturing import Capture, ParseDump
 from zdriver.context.layout import Layout
 from zdriver.context.ledger import Ledger, server_key
-from zdriver.context.model import Entry, Kind, Place, SnapshotInfo
+from zdriver.context.model import Place
 from zdriver.context.opening import Openings
 from zdriver.context.restorer import Snapshots
 from zdriver.context.restoring import RestoreService
@@ -27,10 +23,12 @@ from zdriver.core.errors import InvalidInput, Unavailable, ZdriverError
 from zdriver.core.ids import new_id
 from zdriver.daemon.attaching import Attached
 from zdriver.daemon.live import LiveSession
+from zdriver.daemon.places import StatusLine, focused_cwd, status_line
+from zdriver.daemon.plugincalls import PluginCalls
 from zdriver.rpc.framing import Framing
 from zdriver.storage.port import Store
 from zdriver.zellij import sessions
-from zdriver.zellij.bridge import Message, decode
+from zdriver.zellij.messages import Message
 from zdriver.zellij.spawn import find_server
 
 log = logging.getLogger(__name__)
@@ -38,38 +36,6 @@ log = logging.getLogger(__name__)
 PROTOCOL = 1
 SESSIONS_MAX = 200
 WORKERS = 4  #: requests of plugins served at a time
-LIST_MAX = 200  #: rows of a list that go down a pipe at once
-
-
-class _Text(msgspec.Struct, frozen=True, kw_only=True):
-    text: str
-    pane: int | None = None
-    kind: Kind = "milestone"
-
-
-class _Query(msgspec.Struct, frozen=True, kw_only=True):
-    query: str = ""
-    limit: int = 50
-
-
-class _Choice(msgspec.Struct, frozen=True, kw_only=True):
-    choice: Literal["restore", "dismiss", "undo"]
-    generation: int = 0
-
-
-class TabStatus(msgspec.Struct, frozen=True, kw_only=True):
-    position: int
-    intent: str
-    intent_at: datetime | None
-    milestone: str
-    milestone_at: datetime | None
-
-
-class StatusLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Parameters of the bridge's `status`."""
-
-    tabs: tuple[TabStatus, ...]
-    warning: str = ""
 
 
 class Bridges:
@@ -102,7 +68,7 @@ class Bridges:
     def connect(self, openings: Openings, restores: RestoreService, root_of: RootOf) -> None:
         """The services that in their turn need the live sessions."""
         self._openings = openings
-        self._restores = restores
+        self._calls = PluginCalls(self._contexts, self._snapshots, openings, restores)
         self._root_of = root_of
 
     # ---- component ----------------------------------------------------------------------
@@ -197,7 +163,7 @@ class Bridges:
     def opening(self, session: LiveSession) -> None:
         ready = session.ready
         assert ready is not None
-        cwd = _focused_cwd(session) or ready.initial_cwd
+        cwd = focused_cwd(session) or ready.initial_cwd
         seen = self._ledger.opened(
             session.key, name=session.zellij_session, pid=session.server.pid, root=self._root_of(cwd)
         )
@@ -226,58 +192,10 @@ class Bridges:
         return found is not None and not found.argv and not self._ledger.restores(session.key)
 
     def status(self, session: LiveSession) -> StatusLine:
-        state = session.capture.state
-        tabs = []
-        for tab in state.tabs if state is not None else ():
-            cwd = _tab_cwd(session, tab.position) or session.root
-            place = Place(cwd=cwd, zellij_session=session.zellij_session)
-            status = self._contexts.status(place=place)
-            tabs.append(
-                TabStatus(
-                    position=tab.position,
-                    intent=status.intent,
-                    intent_at=status.intent_at,
-                    milestone=status.milestone,
-                    milestone_at=status.milestone_at,
-                )
-            )
-        return StatusLine(tabs=tuple(tabs))
+        return status_line(session, self._contexts)
 
     def serve(self, session: LiveSession, message: Message) -> object:
-        """One request of a plugin. Raises what the service raises."""
-        if message.method == "plugin.ping":
-            return {}
-        if message.method == "plugin.set_intent":
-            given = decode(message.params, _Text)
-            return self._contexts.set_intent(given.text, place=_place(session, given.pane))
-        if message.method == "plugin.record_milestone":
-            given = decode(message.params, _Text)
-            return self._contexts.record_milestone(
-                given.text, place=_place(session, given.pane), kind=given.kind
-            )
-        if message.method == "plugin.history":
-            return self._history(decode(message.params, _Query))
-        if message.method == "plugin.snapshots":
-            return self._candidates(session)
-        if message.method == "plugin.choose":
-            return self._choose(session, decode(message.params, _Choice))
-        raise InvalidInput(f"this daemon does not know {message.method}", hint="update zdriver")
-
-    def _history(self, asked: _Query) -> list[Entry]:
-        return self._contexts.history(asked.query, limit=max(1, min(asked.limit, LIST_MAX)))
-
-    def _candidates(self, session: LiveSession) -> tuple[SnapshotInfo, ...]:
-        api: SnapshotApi = self._snapshots
-        return api.list(root=session.root, limit=50)
-
-    def _choose(self, session: LiveSession, asked: _Choice) -> object:
-        place = Place(cwd=session.root, zellij_session=session.zellij_session)
-        if asked.choice == "undo":
-            return self._restores.undo(place=place)
-        if asked.choice == "dismiss":
-            self._openings.dismissed(session, asked.generation)
-            return None
-        return self._openings.chosen(session, asked.generation)
+        return self._calls.serve(session, message)
 
     def ended(self, session: LiveSession, reason: str) -> None:
         log.info("%s: the bridge ended: %s", session.zellij_session, reason)
@@ -307,35 +225,3 @@ def _sockets() -> Path:
 
 class RootOf(Protocol):
     def __call__(self, cwd: str) -> str: ...
-
-
-def _focused_cwd(session: LiveSession) -> str:
-    state: State | None = session.capture.state
-    active = next((tab.position for tab in state.tabs if tab.active), 0) if state is not None else 0
-    return _tab_cwd(session, active)
-
-
-def _tab_cwd(session: LiveSession, position: int) -> str:
-    """Working folder of the terminal that has the focus in a tab, else of its first one."""
-    state = session.capture.state
-    if state is None:
-        return ""
-    tab = next((each for each in state.tabs if each.position == position), None)
-    floating = tab is not None and tab.floating_visible
-    shown = [pane for pane in state.panes if pane.tab == position and not pane.is_plugin]
-    shown.sort(key=lambda pane: (not (pane.focused and pane.is_floating == floating), pane.is_floating))
-    for pane in shown:
-        if cwd := _pane_cwd(session, pane.id):
-            return cwd
-    return ""
-
-
-def _pane_cwd(session: LiveSession, terminal: int) -> str:
-    found = session.capture.processes.get(terminal)
-    state = session.capture.state
-    return (found.cwd if found is not None else "") or (state.cwds.get(terminal, "") if state else "")
-
-
-def _place(session: LiveSession, pane: int | None) -> Place:
-    cwd = _pane_cwd(session, pane) if pane is not None else ""
-    return Place(cwd=cwd or _focused_cwd(session) or session.root, zellij_session=session.zellij_session)

@@ -23,6 +23,7 @@ from zdriver.context.layout import Layout, terminals
 from zdriver.core import platform
 from zdriver.core.errors import Internal, Unavailable, ZdriverError
 from zdriver.zellij import bridge, sessions, spawn
+from zdriver.zellij.messages import Message, decode
 from zdriver.zellij.spawn import Server
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 TICK = 1.0  #: seconds between looks at what Zellij does not report
 CAPTURE_TIMEOUT = 5.0  #: seconds
+REQUESTS_MAX = 32  #: of one plugin, waiting for their answers
 DUMP_AGAIN = 5.0  #: seconds to the next try, where a dump could not be made sense of
 #: A pane that vanished is believed after this long: it may be the whole session that is ending.
 CONFIRM_LOSS = 1.0
@@ -61,7 +63,7 @@ class Work(Protocol):
     def status(self, session: LiveSession) -> object:
         """Parameters of `status`."""
 
-    def serve(self, session: LiveSession, message: bridge.Message) -> object: ...
+    def serve(self, session: LiveSession, message: Message) -> object: ...
 
     def ended(self, session: LiveSession, reason: str) -> None: ...
 
@@ -99,6 +101,7 @@ class LiveSession:
         self._loss: tuple[frozenset[int], int] | None = None  #: panes without a process; panes in all
         self._loss_since = 0.0
         self._next_dump = 0.0
+        self._places = threading.BoundedSemaphore(REQUESTS_MAX)
         self._busy = threading.RLock()
         self._worker = threading.Thread(target=self._run, name=f"session {server.session}", daemon=True)
         self._bridge = bridge.Bridge(server, hello, frames=frames, on_call=self._on_call, on_end=self._on_end)
@@ -173,16 +176,27 @@ class LiveSession:
 
     # ---- the bridge's thread ------------------------------------------------------------
 
-    def _on_call(self, message: bridge.Message) -> None:
+    def _on_call(self, message: Message) -> None:
         try:
             if message.method == "plugin.state":
-                self._file(bridge.decode(message.params, State))
+                self._file(decode(message.params, State))
             elif message.method == "plugin.ready":
-                self._on_ready(bridge.decode(message.params, Ready))
+                self._on_ready(decode(message.params, Ready))
             elif message.id is not None:
-                self._executor.submit(self._answer, message)
+                self._accept(message)
         except ZdriverError as error:
             log.warning("%s: %s", self.zellij_session, error)
+
+    def _accept(self, message: Message) -> None:
+        """Have a request answered by somebody else. Raises nothing: a full house is an answer, too."""
+        assert message.id is not None
+        if not self._places.acquire(blocking=False):
+            self._bridge.refuse(message.id, Unavailable("zdriver is busy", hint="try again in a second"))
+            return
+        try:
+            self._executor.submit(self._answer, message)
+        except RuntimeError:  # the daemon is ending
+            self._places.release()
 
     def _on_ready(self, ready: Ready) -> None:
         with self._mail:
@@ -204,7 +218,7 @@ class LiveSession:
             self._mail.notify_all()
         self._work.ended(self, reason)
 
-    def _answer(self, message: bridge.Message) -> None:
+    def _answer(self, message: Message) -> None:
         assert message.id is not None
         try:
             result = self._work.serve(self, message)
@@ -215,6 +229,8 @@ class LiveSession:
             self._bridge.refuse(message.id, Internal("zdriver failed at this; its log says more"))
         else:
             self._bridge.answer(message.id, result)
+        finally:
+            self._places.release()
 
     # ---- the worker ---------------------------------------------------------------------
 

@@ -19,12 +19,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from zdriver.core import platform
-from zdriver.core.errors import Conflict, Unavailable, ZdriverError
+from zdriver.core.errors import Unavailable, ZdriverError
+from zdriver.zellij.messages import Message, as_error, error_line, line, parse, result_line
 from zdriver.zellij.spawn import Breaker, Server
 
 T = TypeVar("T")
@@ -40,37 +41,12 @@ _READ = 1 << 16
 _STDERR_MAX = 2000
 
 
-class _Error(msgspec.Struct):
-    code: int = -32000
-    message: str = ""
-
-
-class Message(msgspec.Struct, kw_only=True):
-    """One line of either direction: a request, a notification or an answer."""
-
-    id: int | str | None = None
-    method: str = ""
-    params: msgspec.Raw = msgspec.Raw(b"{}")
-    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    error: _Error | msgspec.UnsetType = msgspec.UNSET
-
-
-_decode = msgspec.json.Decoder(Message).decode
-_encode = msgspec.json.Encoder().encode
-
 #: Splits bytes into whole lines; raises ZdriverError when a line is too long.
 Frames = Callable[[bytes], Iterable[bytes]]
 #: A request (`message.id` set) or notification of the plugin; on the bridge's thread, must not block.
 OnCall = Callable[[Message], None]
 #: The bridge is over, for this reason.
 OnEnd = Callable[[str], None]
-
-
-def line(method: str, params: object, id_: int | None = None) -> bytes:
-    body: dict[str, object] = {"jsonrpc": "2.0", "method": method, "params": params}
-    if id_ is not None:
-        body["id"] = id_
-    return _encode(body) + b"\n"
 
 
 class Bridge:
@@ -126,7 +102,7 @@ class Bridge:
             with self._lock:
                 self._pending.pop(id_, None)
         if message.error is not msgspec.UNSET:
-            raise _as_error(message.error)
+            raise as_error(message.error)
         raw = message.result if message.result is not msgspec.UNSET else msgspec.Raw(b"null")
         try:
             return msgspec.json.decode(raw, type=result)
@@ -135,16 +111,11 @@ class Bridge:
 
     def answer(self, id_: int | str, result: object) -> None:
         with contextlib.suppress(Unavailable):  # nobody is left to hear it
-            self._send(_encode({"jsonrpc": "2.0", "id": id_, "result": result}) + b"\n")
+            self._send(result_line(id_, result))
 
     def refuse(self, id_: int | str, error: ZdriverError) -> None:
-        body = {
-            "code": error.rpc_code,
-            "message": error.message,
-            "data": {"code": error.code, "hint": error.hint, "exit_code": error.exit_code},
-        }
         with contextlib.suppress(Unavailable):
-            self._send(_encode({"jsonrpc": "2.0", "id": id_, "error": body}) + b"\n")
+            self._send(error_line(id_, error))
 
     def close(self, reason: str, *, reattach: bool = False, timeout: float = 1.0) -> None:
         """Say `bye` and end both pipes; returns when they are gone, or after `timeout` seconds."""
@@ -159,6 +130,11 @@ class Bridge:
     @property
     def alive(self) -> bool:
         return self._thread.is_alive() and not self._closing
+
+    @property
+    def waiting(self) -> int:
+        """Requests that have no answer yet."""
+        return len(self._pending)
 
     @property
     def unread(self) -> int:
@@ -331,7 +307,7 @@ class Bridge:
 
     def _dispatch(self, text: bytes) -> None:
         try:
-            message = _decode(text)
+            message = parse(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return  # Zellij prints its own complaints on this pipe, too
         if message.method:
@@ -383,20 +359,3 @@ def _end_child(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         child.kill()
     child.wait()
-
-
-def _as_error(error: _Error) -> ZdriverError:
-    if error.code == Conflict.rpc_code:
-        return Conflict(error.message)
-    return Unavailable(f"the plugin says: {error.message}")
-
-
-def decode(params: msgspec.Raw, kind: type[T]) -> T:
-    """A call's parameters as `kind`. Raises Unavailable when they are not."""
-    try:
-        return msgspec.json.decode(params, type=kind)
-    except msgspec.MsgspecError as error:
-        raise Unavailable(f"the plugin sent what this daemon does not know: {error}") from error
-
-
-__all__ = ["Any", "Bridge", "Message", "decode", "line"]

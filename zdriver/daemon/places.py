@@ -1,0 +1,80 @@
+"""Where in a bridged Zellij session something is meant: its panes' folders, and their status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from zdriver.context.api import ContextApi
+from zdriver.context.capture import State
+from zdriver.context.model import Place
+from zdriver.daemon.live import LiveSession
+
+
+class TabStatus(msgspec.Struct, frozen=True, kw_only=True):
+    position: int
+    intent: str
+    intent_at: datetime | None
+    milestone: str
+    milestone_at: datetime | None
+
+
+class StatusLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of the bridge's `status`."""
+
+    tabs: tuple[TabStatus, ...]
+    warning: str = ""
+
+
+def focused_cwd(session: LiveSession) -> str:
+    """Working folder of the terminal that has the keys; "" when it is not known."""
+    state: State | None = session.capture.state
+    active = next((tab.position for tab in state.tabs if tab.active), 0) if state is not None else 0
+    return _tab_cwd(session, active)
+
+
+def _tab_cwd(session: LiveSession, position: int) -> str:
+    """Working folder of the terminal that has the focus in a tab, else of its first one."""
+    state = session.capture.state
+    if state is None:
+        return ""
+    tab = next((each for each in state.tabs if each.position == position), None)
+    floating = tab is not None and tab.floating_visible
+    shown = [pane for pane in state.panes if pane.tab == position and not pane.is_plugin]
+    shown.sort(key=lambda pane: (not (pane.focused and pane.is_floating == floating), pane.is_floating))
+    for pane in shown:
+        if cwd := _pane_cwd(session, pane.id):
+            return cwd
+    return ""
+
+
+def _pane_cwd(session: LiveSession, terminal: int) -> str:
+    found = session.capture.processes.get(terminal)
+    state = session.capture.state
+    return (found.cwd if found is not None else "") or (state.cwds.get(terminal, "") if state else "")
+
+
+def place_of(session: LiveSession, pane: int | None) -> Place:
+    cwd = _pane_cwd(session, pane) if pane is not None else ""
+    return Place(cwd=cwd or focused_cwd(session) or session.root, zellij_session=session.zellij_session)
+
+
+def status_line(session: LiveSession, contexts: ContextApi) -> StatusLine:
+    """What each tab shows: of the root of its focused terminal."""
+    state = session.capture.state
+    tabs = []
+    for tab in state.tabs if state is not None else ():
+        cwd = _tab_cwd(session, tab.position) or session.root
+        place = Place(cwd=cwd, zellij_session=session.zellij_session)
+        status = contexts.status(place=place)
+        tabs.append(
+            TabStatus(
+                position=tab.position,
+                intent=status.intent,
+                intent_at=status.intent_at,
+                milestone=status.milestone,
+                milestone_at=status.milestone_at,
+            )
+        )
+    return StatusLine(tabs=tuple(tabs))

@@ -225,6 +225,65 @@ def test_a_limit_on_the_file_size_is_a_full_disk_too(tmp_path: Path) -> None:
     assert now == "after"
 
 
+_UNSYNCED = """
+import sys
+from pathlib import Path
+import apsw
+from zdriver.context.model import Place
+from zdriver.context.service import ContextService
+from zdriver.core.errors import Unavailable
+from zdriver.storage.sqlite import SqliteStore
+
+broken = False
+
+class File(apsw.VFSFile):
+    def xSync(self, flags):
+        if broken:
+            error = apsw.IOError("no sync")
+            error.extendedresult = apsw.SQLITE_IOERR_FSYNC
+            raise error
+        super().xSync(flags)
+
+class Disk(apsw.VFS):
+    def __init__(self):
+        super().__init__("disk", "unix", makedefault=True)
+    def xOpen(self, name, flags):
+        return File("unix", name, flags)
+
+disk = Disk()
+store = SqliteStore(Path(sys.argv[1]))
+contexts = ContextService(store, host="host", roots=lambda folder: folder)
+contexts.set_intent("before", place=Place(cwd="/w"))
+broken = True
+for _ in range(2):
+    try:
+        contexts.set_intent("unsure", place=Place(cwd="/w"))
+    except Unavailable as error:
+        print(error.message)
+broken = False
+print(contexts.set_intent("after", place=Place(cwd="/w")).text)
+store.close()
+"""
+
+
+def test_a_disk_that_does_not_confirm(tmp_path: Path) -> None:
+    """fsync fails: nobody is told that it was saved, the store is opened anew, and then it works."""
+    done = subprocess.run(
+        [sys.executable, "-c", _UNSYNCED, str(tmp_path / "zdriver.db")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = done.stdout.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert len(said) == 3
+    assert "not known" in said[0]
+    assert said[2] == "after"
+    with SqliteStore(tmp_path / "zdriver.db") as store:
+        assert texts(store) - {"unsure"} == {"before", "after"}
+
+
 # ---- places where no store can be -----------------------------------------------------------
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from zdriver.context.layout import Layout, Pane, Tab
 from zdriver.context.model import Place
 from zdriver.context.service import ContextService
 from zdriver.context.snapshots import SnapshotService
+from zdriver.core.errors import Unavailable
 from zdriver.storage.port import Event
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.testing import until
@@ -89,3 +92,19 @@ def test_what_others_stored_stays(tmp_path: Path) -> None:
         assert contexts.set_intent("other", place=Place(cwd="/w/other"), request="r2") == other
         told = store.read(lambda tx: tx.all("event.after", sequence=0, limit=100))
         assert any(b"theirs" in row["envelope"] for row in told)
+
+
+def test_what_was_kept_of_a_damaged_store_is_named(tmp_path: Path) -> None:
+    """Nothing there is ever deleted for the user, so the user has to be told."""
+    path = tmp_path / "zdriver.db"
+    with SqliteStore(path) as store:
+        contexts = ContextService(store, host="host", roots=lambda at: at, head=lambda root: None)
+        intent = contexts.set_intent("hushhush", place=PLACE)
+    path.write_bytes(path.read_bytes()[:-4096])
+    with SqliteStore(path) as store:
+        contexts = ContextService(store, host="host", roots=lambda at: at, head=lambda root: None)
+        with pytest.raises(Unavailable, match="may still hold it") as refused:
+            contexts.forget((intent.id,))
+        assert contexts.history() == []
+        (aside,) = files_with(tmp_path, "hushhush")
+        assert aside in refused.value.message

@@ -193,11 +193,11 @@ class SnapshotService:
     def _insert(
         self, tx: Transaction, zellij_session: str, root: str, reason: str, prepared: _Prepared, pin: bool
     ) -> SnapshotInfo:
+        size = 0
         for key, data in prepared.blobs.items():
-            # Written anew even when it is there: should the old one be damaged, it is whole again.
-            tx.run(
-                "snapshot.replace_blob" if key == prepared.key else "snapshot.add_blob", key=key, data=data
-            )
+            # The layout is written anew even when it is there: a damaged one is whole again then.
+            statement = "snapshot.replace_blob" if key == prepared.key else "snapshot.add_blob"
+            size += len(data) if tx.run(statement, key=key, data=data) else 0
         values: dict[str, Any] = {
             "zellij_session": zellij_session,
             "root": root,
@@ -208,7 +208,6 @@ class SnapshotService:
             "pinned": int(pin),
             "digest": prepared.digest,
         }
-        size = sum(map(len, prepared.blobs.values()))
         row = tx.one("snapshot.add", host=self._host, content=prepared.key, size=size, **values)
         assert row is not None
         for key in prepared.blobs:

@@ -12,7 +12,7 @@ import apsw
 
 from zdriver.core.clock import Clock, to_datetime
 from zdriver.core.errors import Unavailable, ZdriverError
-from zdriver.storage.sqlite.connection import open_reader, translated
+from zdriver.storage.sqlite.connection import close_quietly, open_reader, translated
 from zdriver.storage.sqlite.files import StoreFiles, make_private, sync_file, sync_folder
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Backups:
                 try:
                     connection.execute("VACUUM INTO ?", (str(unfinished),)).fetchall()
                 finally:
-                    connection.close(True)
+                    close_quietly(connection)
             sync_file(unfinished)
             unfinished.replace(path)
             sync_folder(self._folder)

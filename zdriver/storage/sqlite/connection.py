@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,12 +19,15 @@ from zdriver.core.errors import (
     ZdriverError,
 )
 
+log = logging.getLogger(__name__)
+
 #: The first version without the WAL-reset corruption bug (https://sqlite.org/wal.html).
 OLDEST = (3, 51, 3)
 BUSY_MS = 2000
 #: Kept prepared per connection; more than there are statements.
 CACHED_STATEMENTS = 128
 
+_SYNCS = {apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -32,6 +36,10 @@ class FileDamaged(StoreDamaged):
 
     Apart from StoreDamaged because a unit may raise that about a single row.
     """
+
+
+class SyncFailed(Unavailable):
+    """The disk did not confirm a change: what it then holds is known only after opening anew."""
 
 
 def check_version() -> None:
@@ -62,7 +70,7 @@ def open_writer(path: Path) -> apsw.Connection:
         pragma(connection, "journal_size_limit = 16777216")
         pragma(connection, "cache_size = -8000")
     except BaseException:
-        connection.close(True)
+        close_quietly(connection)
         raise
     return connection
 
@@ -74,6 +82,14 @@ def open_reader(path: Path) -> apsw.Connection:
     )
     connection.set_busy_timeout(BUSY_MS)
     return connection
+
+
+def close_quietly(connection: apsw.Connection) -> None:
+    """Close where something failed already: that error counts, not the one of closing."""
+    try:
+        connection.close(True)
+    except apsw.Error:
+        log.exception("closing a connection failed")
 
 
 def pragma(connection: apsw.Connection, text: str) -> object:
@@ -93,6 +109,11 @@ def translate(error: apsw.Error, connection: apsw.Connection | None = None) -> Z
             return FileDamaged(
                 f"the database is damaged: {error}",
                 hint="it is kept aside and what is readable is recovered; run zdriver doctor",
+            )
+        case apsw.IOError() if getattr(error, "extendedresult", 0) in _SYNCS:
+            return SyncFailed(
+                "the disk did not confirm the change; whether it was saved is not known",
+                hint="check the disk, then do it again",
             )
         case apsw.ConstraintError():
             return Conflict(f"the store holds something else already: {error}")

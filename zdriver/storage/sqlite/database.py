@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import apsw
 
-from zdriver.core.errors import Unavailable
+from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.storage.port import Reading
-from zdriver.storage.sqlite.connection import FileDamaged, translate
+from zdriver.storage.sqlite.connection import FileDamaged, close_quietly, translate
 from zdriver.storage.sqlite.files import StoreFiles
 from zdriver.storage.sqlite.readers import Drained, ReaderPool
 
@@ -39,6 +39,7 @@ class Database:
         self._opener = opener
         self._swapping = threading.Lock()
         self._closed = False
+        self._shut = True  #: the last opening failed; the next use tries again
         self.opened = 0
         self._start(thorough=False)
 
@@ -49,6 +50,7 @@ class Database:
         self.connection.set_wal_hook(self._count_pages)
         self._identity = self.files.identity()
         self._readers = ReaderPool(self.files.database, self.catalog)
+        self._shut = False
 
     def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._wal_pages = pages
@@ -66,15 +68,19 @@ class Database:
                 with self._swapping:  # until the new readers are there
                     if self._closed:
                         raise Unavailable("the store is closed", hint="open it again") from None
+                    if self._shut:
+                        raise FileDamaged("the store could not be opened again") from None
             except apsw.Error as error:
                 raise translate(error) from error
 
-    def ensure_same_file(self) -> None:
-        """For the writer, before a batch: nobody removed or replaced the file under us."""
-        if self.files.identity() != self._identity:
+    def ensure_open(self) -> None:
+        """For the writer, before a batch: it is open, and nobody removed or replaced the file."""
+        if self._shut:
+            self.renew(FileDamaged("the store could not be opened again"))
+        elif self.files.identity() != self._identity:
             self.renew(FileDamaged("the database file was removed or replaced"))
 
-    def renew(self, reason: FileDamaged, *, seen: int | None = None) -> None:
+    def renew(self, reason: ZdriverError, *, seen: int | None = None) -> None:
         """For the writer: close everything and open it again, which recovers what is damaged.
 
         Nothing is done when it was opened anew since `seen`. Raises what the opener raises;
@@ -84,6 +90,7 @@ class Database:
             return
         log.error("opening the store again: %s", reason.message)
         with self._swapping:
+            self._shut = True
             self._readers.drain(DRAIN_SECONDS)
             self._let_go()
             self._start(thorough=True)
@@ -122,4 +129,4 @@ class Database:
             self.connection.close()
         except apsw.Error:
             log.exception("closing the database failed")
-            self.connection.close(True)
+            close_quietly(self.connection)

@@ -19,8 +19,9 @@ class StoreFiles:
     """Paths: the database and what lies beside it."""
 
     def __init__(self, database: Path) -> None:
-        self.folder = Path(os.path.realpath(database.parent))
-        self.database = self.folder / database.name
+        # Links resolved: SQLite keeps the log beside the file itself.
+        self.database = Path(os.path.realpath(database))
+        self.folder = self.database.parent
         self.wal = self._beside("-wal")
         self.shm = self._beside("-shm")
         self.lock = self._beside(".lock")
@@ -35,6 +36,10 @@ class StoreFiles:
     def aside(self, stamp: str) -> Path:
         """Where a damaged database is kept; its log and shared memory beside it."""
         return self._beside(f".damaged-{stamp}")
+
+    def kept_aside(self) -> list[Path]:
+        """All that was kept of damaged databases and logs."""
+        return sorted(self.folder.glob(f"{self.database.name}.damaged-*"))
 
     def make_folder(self) -> None:
         """The folder with mode 0700, its parents on disk. Raises Unavailable."""

@@ -10,7 +10,7 @@ from zdriver.core.clock import Clock
 from zdriver.core.errors import Unavailable
 from zdriver.storage.sqlite import recovery, wal
 from zdriver.storage.sqlite.backups import Backups
-from zdriver.storage.sqlite.connection import FileDamaged, open_writer, pragma, translate
+from zdriver.storage.sqlite.connection import FileDamaged, close_quietly, open_writer, pragma, translate
 from zdriver.storage.sqlite.files import StoreFiles
 from zdriver.storage.sqlite.migrating import check_schema, migrate, schema_of
 
@@ -78,7 +78,7 @@ def _open(
     except apsw.Error as error:
         ours = translate(error, connection)
         if connection is not None:
-            connection.close(True)
+            close_quietly(connection)
         raise ours from error
     except OSError as error:
         raise Unavailable(
@@ -87,7 +87,7 @@ def _open(
         ) from error
     except BaseException:
         if connection is not None:
-            connection.close(True)
+            close_quietly(connection)
         raise
     return connection
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import apsw
 
 from zdriver.storage.port import Reading
-from zdriver.storage.sqlite.connection import open_reader
+from zdriver.storage.sqlite.connection import close_quietly, open_reader
 from zdriver.storage.sqlite.transaction import SqliteReading
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class ReaderPool:
         except apsw.Error:
             # Whatever is wrong with it, the next read shall not meet it.
             if connection is not None:
-                connection.close(True)
+                close_quietly(connection)
                 connection = None
             raise
         finally:
@@ -68,7 +68,7 @@ class ReaderPool:
                 connection = None
             self._changed.notify_all()
         if connection is not None:
-            connection.close(True)
+            close_quietly(connection)
 
     def drain(self, timeout: float) -> bool:
         """Close all connections once the running reads are done; False when some still run."""
@@ -77,5 +77,5 @@ class ReaderPool:
             idle, self._idle = list(self._idle), deque()
             done = self._changed.wait_for(lambda: self._busy == 0, timeout)
         for connection in idle:
-            connection.close(True)
+            close_quietly(connection)
         return done

@@ -11,7 +11,7 @@ import apsw
 import msgspec
 
 from zdriver.core.tokens import search_words
-from zdriver.storage.sqlite.connection import pragma
+from zdriver.storage.sqlite.connection import close_quietly, pragma
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def copy_readable(source: Path, target: apsw.Connection, *, only: list[str] | No
         log.warning("%s cannot be read: %s", source, error)
         done.incomplete = tables
     finally:
-        connection.close(True)
+        close_quietly(connection)
     return done
 
 

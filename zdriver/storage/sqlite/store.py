@@ -13,6 +13,7 @@ import msgspec
 
 from zdriver.core import paths
 from zdriver.core.clock import Clock, now_us
+from zdriver.core.errors import Unavailable
 from zdriver.storage.catalog import statements
 from zdriver.storage.port import Reading, Transaction
 from zdriver.storage.sqlite.backups import Backups
@@ -133,6 +134,12 @@ class SqliteStore:
         """`Store.scrub`. Takes about a second per 100,000 entries, in which nothing is written."""
         self._alone(self._database.scrub)
         self._backups.replace_all()
+        aside = self.files.kept_aside()
+        if aside:
+            raise Unavailable(
+                f"it is forgotten, but {aside[0]}, kept of a damaged store, may still hold it",
+                hint=f"remove it when you need it no more: rm {self.files.database}.damaged-*",
+            )
 
     def close(self) -> None:
         """Finish what was accepted, then let go of the file and its lock."""

@@ -19,7 +19,7 @@ import msgspec
 
 from zdriver.core.clock import Clock
 from zdriver.core.errors import Conflict, Internal, StorageFull, Unavailable, ZdriverError
-from zdriver.storage.sqlite.connection import FileDamaged, storage_full, translate
+from zdriver.storage.sqlite.connection import FileDamaged, SyncFailed, storage_full, translate
 from zdriver.storage.sqlite.database import Database
 from zdriver.storage.sqlite.job import Job
 from zdriver.storage.sqlite.reserve import Reserve
@@ -123,13 +123,14 @@ class Writer:
         batch: list[Job] = [first]
         emitted = 0
         try:
-            self._database.ensure_same_file()
-            emitted = self._transaction(batch, gather=True)
-        except _BatchLost as lost:
-            emitted = self._second_try(batch, lost.error)
-        except BaseException as error:
+            self._database.ensure_open()
+            try:
+                emitted = self._transaction(batch, gather=True)
+            except _BatchLost as lost:
+                emitted = self._second_try(batch, lost.error)
+        except BaseException as error:  # this thread must outlive whatever happens
             log.exception("a batch of %d writes failed", len(batch))
-            self._fail(batch, error if isinstance(error, ZdriverError) else Internal(str(error)))
+            self._fail(batch, error if isinstance(error, ZdriverError) else Internal(repr(error)))
         for job in batch:
             job.finish()
         if emitted:
@@ -137,16 +138,19 @@ class Writer:
 
     def _second_try(self, batch: list[Job], error: ZdriverError) -> int:
         """After a repair the same units run once more: they touch only their transaction."""
-        if isinstance(error, FileDamaged):
-            try:
+        try:
+            if isinstance(error, FileDamaged):
                 self._database.renew(error)
                 return self._transaction(batch, gather=False)
-            except _BatchLost as again:
-                error = again.error
-            except ZdriverError as again:
-                error = again
-        elif isinstance(error, StorageFull):
-            self._reserve.free()
+            if isinstance(error, SyncFailed):
+                # Not run again: the change may be on the disk all the same.
+                self._database.renew(error)
+            elif isinstance(error, StorageFull):
+                self._reserve.free()
+        except _BatchLost as again:
+            error = again.error
+        except ZdriverError as again:
+            error = again
         self._fail(batch, error)
         return 0
 
@@ -260,5 +264,5 @@ class Writer:
             self._after()
         except apsw.FullError:
             self._reserve.free()
-        except (apsw.Error, ZdriverError):
+        except Exception:
             log.exception("upkeep of the store failed")

@@ -72,7 +72,7 @@ CREATE TABLE requests (
     digest TEXT NOT NULL,
     result TEXT NOT NULL,
     at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE blobs (
     key TEXT NOT NULL PRIMARY KEY, -- SHA-256 of the content, in hex

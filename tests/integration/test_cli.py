@@ -229,6 +229,43 @@ def test_a_closed_pipe_is_141_and_silent(home: Home) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.parametrize("no_fork", ["", "1"])
+@pytest.mark.parametrize(
+    ("script", "code", "said"),
+    [
+        ('"$@" intent >&-', 0, []),
+        ('"$@" intent --json >&-', 0, []),
+        ('"$@" intent after >&-', 0, []),
+        ('"$@" intent - <&-', 2, ["error: the intent is empty"]),
+        ('"$@" intent "" 2>&-', 2, []),
+        ('"$@" history >/dev/full', 1, ["error: the answer cannot be written: No space left on device"]),
+        (
+            '"$@" history --json >/dev/full',
+            1,
+            ["error: the answer cannot be written: No space left on device"],
+        ),
+        ('"$@" intent "" --json >/dev/full', 2, ["error: the intent is empty"]),
+        ('"$@" intent "" 2>/dev/full', 2, []),
+    ],
+)
+def test_streams_that_are_closed_or_full_never_end_in_a_traceback(
+    script: str, code: int, said: list[str], no_fork: str, home: Home, cli: Cli
+) -> None:
+    assert cli("intent", "before").returncode == 0
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *program()],
+        env={**home.env, "ZDRIVER_NO_FORK": no_fork},
+        cwd=home.path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (code, "")
+    assert [line for line in done.stderr.splitlines() if not line.startswith("hint:")] == said
+    assert cli("intent").stdout == ("after\n" if "after" in script else "before\n")
+
+
 def test_a_question_is_interrupted_with_130(home: Home) -> None:
     with in_terminal(home, "forget", "12345678") as terminal:
         terminal.wait_for("Forget 12345678 for good?")

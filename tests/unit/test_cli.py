@@ -169,6 +169,15 @@ def test_a_defect_is_one_line_and_exit_1(
     assert capsys.readouterr().err.splitlines()[0] == "error: a defect of zdriver: RuntimeError: two lines"
 
 
+@pytest.mark.parametrize("path", ["zdriver", "zdriver daemon", "zdriver config"])
+def test_a_group_alone_shows_its_help(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = path.split()[1:]
+    assert run([*argv, "--help"]) == 0
+    help_ = capsys.readouterr().out
+    assert run(argv) == 2
+    assert capsys.readouterr() == ("", help_)
+
+
 # -- words ---------------------------------------------------------------------------------
 
 NOW = datetime(2026, 5, 20, 15, 30, tzinfo=timezone(timedelta(hours=2)))

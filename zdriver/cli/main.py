@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 import click
 
 from zdriver import __version__
+from zdriver.cli import streams
 from zdriver.cli.groups import Entry, LazyGroup
 from zdriver.cli.options import context_option, examples, json_option
 from zdriver.cli.output import show_error, wants_colour
@@ -95,22 +97,32 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return its exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
     json = "--json" in (args[: args.index("--")] if "--" in args else args)
-    for stream in (sys.stdout, sys.stderr):
-        # A locale that cannot show a character must not end a command with a traceback.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    streams.prepare()
     try:
         code = _invoke(args)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        _silence_stdout()
+        streams.silence()
         return EXIT_PIPE_CLOSED
     except (KeyboardInterrupt, click.Abort):
         click.echo(err=True)
         return EXIT_INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        return _help_instead(error, json=json)
     except Exception as error:
         return _report(_as_ours(error), json=json)
+
+
+def _help_instead(error: click.exceptions.NoArgsIsHelpError, *, json: bool) -> int:
+    """`zdriver` or `zdriver daemon` alone: who types that wants to see what there is."""
+    where = error.ctx.command_path if error.ctx else "zdriver"
+    missing = InvalidInput("a command is missing", hint=f"see `{where} --help`")
+    if json or not error.ctx:
+        return _report(missing, json=json)
+    with contextlib.suppress(OSError):
+        click.echo(error.ctx.get_help(), err=True)
+    return missing.exit_code
 
 
 def _invoke(args: list[str]) -> int:
@@ -139,7 +151,8 @@ def _as_ours(error: Exception) -> ZdriverError:
     if isinstance(error, UnicodeEncodeError):
         return InvalidInput("something given is not valid UTF-8", hint="rename it, or convert it with iconv")
     if isinstance(error, OSError):
-        return ZdriverError(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+        said = error.strerror or str(error)
+        return ZdriverError(f"{said}: {error.filename}" if error.filename else said)
     if os.environ.get("ZDRIVER_DEBUG"):
         raise error
     return Internal(
@@ -153,16 +166,19 @@ def _one_line(text: str) -> str:
 
 
 def _report(error: ZdriverError, *, json: bool) -> int:
+    shown = False
     try:
         with click.Context(cli, color=wants_colour()):
             show_error(error, json=json)
+        shown = True
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence_stdout()
+        streams.silence()
         return EXIT_PIPE_CLOSED
+    except OSError:  # a full disk behind `> file`, for one: said on stderr, if that takes it
+        streams.silence()
+        if not shown:
+            with contextlib.suppress(OSError):
+                show_error(error, json=False)
+            streams.silence()
     return error.exit_code
-
-
-def _silence_stdout() -> None:
-    """Nobody reads stdout any more: what is still buffered must not raise at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -47,11 +47,21 @@ def error_envelope(error: ZdriverError) -> str:
 
 
 def answer(data: object, words: Callable[[], str]) -> None:
-    """Print `data` as JSON if `--json` was given, else what `words` makes (nothing when empty)."""
-    if settings().json:
-        click.echo(envelope(data))
-    elif text := words():
+    """Print `data` as JSON if `--json` was given, else what `words` makes (nothing when empty).
+
+    Raises BrokenPipeError, and ZdriverError when stdout takes nothing.
+    """
+    text = envelope(data) if settings().json else words()
+    if not text:
+        return
+    try:
         click.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ZdriverError(
+            f"the answer cannot be written: {error.strerror}", hint="all but that was done"
+        ) from error
 
 
 def note(text: str) -> None:

@@ -67,7 +67,8 @@ def test_two_tabs_in_two_worktrees_keep_their_intents_apart(
     opened.wait_panes(2)
     opened.line("zdriver intent add the feature")
     opened.window.wait_for(lambda screen: screen.count("add the feature") > 1)
-    wait_recorded(home, "both", lambda panes: [p["cwd"] for p in panes] == [str(trunk), str(feature)])
+    shells = [(str(trunk), []), (str(feature), [])]
+    wait_recorded(home, "both", lambda panes: [(p["cwd"], p.get("command", [])) for p in panes] == shells)
     check_intents(home, "both", trunk, feature)
     opened.kill_server()
     again = zellij.start("again", cwd=trunk)

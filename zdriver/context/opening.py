@@ -72,8 +72,8 @@ class Openings:
             log.info("%s: %s", opening.zellij_session, error)
             self._offer(terminal, decision)
         except Unavailable as error:
-            if not terminal.alive:
-                raise  # whoever attaches next decides anew
+            if not terminal.connected:
+                raise  # decided anew by what is there once the pipes are back
             log.warning("%s: %s", opening.zellij_session, error)
         self._ledger.decided(terminal.key)
         return decision

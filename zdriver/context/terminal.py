@@ -66,8 +66,8 @@ class Terminal(Protocol):
     def capture(self) -> Capture: ...
 
     @property
-    def alive(self) -> bool:
-        """Whether its pipes are open."""
+    def connected(self) -> bool:
+        """Whether its plugin has answered on the pipes that are open now."""
         ...
 
     def exclusive(self) -> AbstractContextManager[None]:

@@ -120,7 +120,7 @@ class Bridges:
 
     def sessions(self) -> tuple[str, ...]:
         with self._lock:
-            return tuple(session.zellij_session for session in self._sessions.values() if session.alive)
+            return tuple(session.zellij_session for session in self._sessions.values() if session.connected)
 
     def _new_session(self, key: str, name: str, pid: int, client: int) -> tuple[LiveSession, str]:
         id_ = new_id()
@@ -142,7 +142,7 @@ class Bridges:
     def find(self, zellij_session: str) -> LiveSession | None:
         with self._lock:
             for session in self._sessions.values():
-                if session.zellij_session == zellij_session and session.alive and session.root:
+                if session.zellij_session == zellij_session and session.connected and session.root:
                     return session
         return None
 

@@ -93,7 +93,9 @@ class LiveSession:
         self._executor = executor
         self._mail = threading.Condition()
         self._state: State | None = None  #: came, not yet looked at
-        self._status_due = True
+        self._awaits_state = True
+        self._nudged = False
+        self._status_due = True  #: stays so while it cannot be sent
         self._status_sent: object = None
         self._over = False
         self._opened = False
@@ -112,7 +114,12 @@ class LiveSession:
 
     @property
     def alive(self) -> bool:
+        """Its pipes are open, or being opened anew."""
         return self._bridge.alive
+
+    @property
+    def connected(self) -> bool:
+        return self._bridge.alive and self._bridge.ready.is_set()
 
     def start(self) -> None:
         self._bridge.start()
@@ -125,6 +132,7 @@ class LiveSession:
         """Something was committed: the status line may have to change."""
         with self._mail:
             self._status_due = True
+            self._nudged = True
             self._mail.notify_all()
 
     # ---- context.restoring.Terminal -----------------------------------------------------
@@ -238,8 +246,9 @@ class LiveSession:
         while not self._over:
             try:
                 with self._mail:
-                    if self._state is None and not self._status_due and not self._over:
+                    if self._state is None and not self._nudged and not self._over:
                         self._mail.wait(TICK)
+                    self._nudged = False
                 with self._busy:
                     self._step()
             except ZdriverError as error:
@@ -249,17 +258,25 @@ class LiveSession:
 
     def _step(self) -> None:
         came = self._absorb(0.0) or self.capture.refresh()
-        if self._over or self.ready is None or self.capture.state is None:
+        if self._over or not self.connected or self._awaits_state:
             return
         if self.capture.needs_dump and (came or time.monotonic() >= self._next_dump):
             self._next_dump = time.monotonic() + DUMP_AGAIN
             self._dump()
         if not self._opened and self.capture.layout is not None:
-            self._opened = True
-            self._work.opening(self)
+            self._open()
         self._record()
         if came or self._status_due:
             self._push_status()
+
+    def _open(self) -> None:
+        try:
+            self._work.opening(self)
+        except ZdriverError:
+            # Pipes that broke meanwhile come back, with a state that says what there is then.
+            self._opened = self.connected
+            raise
+        self._opened = True
 
     def _absorb(self, timeout: float) -> bool:
         """Take the newest state, waiting for one; whether there was one."""
@@ -267,6 +284,8 @@ class LiveSession:
             if self._state is None and timeout > 0 and not self._over:
                 self._mail.wait(timeout)
             state, self._state = self._state, None
+            if state is not None:
+                self._awaits_state = False
         if state is None:
             return False
         self.capture.update(state)

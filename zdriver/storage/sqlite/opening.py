@@ -14,8 +14,10 @@ from zdriver.storage.sqlite.connection import FileDamaged, close_quietly, open_w
 from zdriver.storage.sqlite.files import StoreFiles
 from zdriver.storage.sqlite.migrating import check_schema, migrate, schema_of
 
-#: Larger files are checked whole only when they were not closed properly.
-CHECK_ALWAYS_BYTES = 32 << 20
+#: Larger files are checked whole only when they were not closed properly (10 ms per MiB).
+CHECK_ALWAYS_BYTES = 8 << 20
+#: Still larger ones not even then, so that a daemon is back in time: damage is noticed when met.
+CHECK_UNCLEAN_BYTES = 64 << 20
 #: A log is never larger than some batches; more is not looked through.
 LOG_MAX_BYTES = 128 << 20
 
@@ -31,7 +33,9 @@ def open_database(files: StoreFiles, backups: Backups, clock: Clock, *, thorough
     log = _log(files)
     try:
         _look(files, backups, clock)
-        return _open(files, backups, clock, thorough=thorough or bool(log), log=log)
+        limit = CHECK_UNCLEAN_BYTES if log else CHECK_ALWAYS_BYTES
+        thorough = thorough or _size(files.database) <= limit
+        return _open(files, backups, clock, thorough=thorough, log=log)
     except FileDamaged as error:
         recovery.recover(files, backups.newest_first, clock, error.message)
     return _open(files, backups, clock, thorough=True, log=b"")
@@ -70,7 +74,7 @@ def _open(
         files.make_database()
         connection = open_writer(files.database)
         check_schema(connection)
-        if thorough or _size(files.database) <= CHECK_ALWAYS_BYTES:
+        if thorough:
             _check(connection)
         migrate(connection, clock, backups.before_migration)
         if log:

@@ -352,6 +352,22 @@ fn without_a_daemon_the_first_terminals_instance_answers_the_key() {
 }
 
 #[test]
+fn when_zdriver_is_gone_a_key_only_says_so() {
+    let mut world = leader();
+    world.end(DOWN);
+    world.pass(1_000);
+    world.event(Event::Attached {
+        code: Some(127),
+        stdout: String::new(),
+        stderr: String::new(),
+    });
+    world.keybind("intent");
+    let (show, _) = opened(&world.event(Event::Clients { ids: vec![1] })).unwrap();
+    assert_eq!(show.screen, Screen::Notice);
+    assert!(show.message.contains("gone"), "{}", show.message);
+}
+
+#[test]
 fn each_status_line_hears_of_its_own_tab_and_only_what_is_new() {
     let mut world = leader();
     world.settled(Event::Tabs(vec![tab(0), tab(1)]));

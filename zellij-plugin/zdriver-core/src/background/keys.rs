@@ -5,7 +5,7 @@ use serde_json::{json, Value};
 use super::Background;
 use crate::bridge::{Asker, Phase, Question};
 use crate::effect::{Effect, Millis};
-use crate::inside::{ToLeader, ToPanel};
+use crate::inside::{Screen, ToLeader, ToPanel};
 use crate::protocol::RpcError;
 
 impl Background {
@@ -23,6 +23,12 @@ impl Background {
         if matches!(self.bridge.phase, Phase::Up | Phase::Standby) {
             return vec![]; // another instance leads, and has got this key as well
         }
+        // there is nothing to type into when zdriver is not there; should it be back, the next key works
+        let screen = if self.bridge.gone {
+            Screen::Notice
+        } else {
+            screen
+        };
         self.host.wish(screen);
         vec![Effect::ListClients]
     }

@@ -198,6 +198,24 @@ def test_a_removed_socket_comes_back(daemons: Daemons) -> None:
         assert connected.daemon.status().pid == pid
 
 
+@pytest.mark.parametrize("umask", ["000", "777"])
+def test_whatever_the_umask_only_its_user_gets_at_its_files(home: Home, daemons: Daemons, umask: str) -> None:
+    shutil.rmtree(home.path / ".local")
+    script = f'umask {umask}; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *daemons.program, "intent", "mine"],
+        env=home.env,
+        cwd=home.path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    made = [path for top in (home.path / ".local", paths.runtime_dir()) for path in (top, *top.rglob("*"))]
+    modes = {str(path): stat.S_IMODE(path.lstat().st_mode) for path in made}
+    assert {path: oct(mode) for path, mode in modes.items() if mode not in (0o700, 0o600)} == {}
+
+
 def test_a_removed_runtime_folder_is_survived(daemons: Daemons) -> None:
     first = daemons.pid()
     shutil.rmtree(paths.runtime_dir())

@@ -67,12 +67,30 @@ def daemon_lock() -> Path:
     return runtime_dir() / "daemon.lock"
 
 
+def make_folders(path: Path) -> None:
+    """Make the folder `path` and what is missing above it, each 0700 whatever the umask is.
+
+    As the XDG specification wants it, and: who starts the daemon with a umask of 000 must not
+    leave a `~/.local` in which everybody may put another store. Raises OSError.
+    """
+    if path.is_dir():
+        return
+    make_folders(path.parent)
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+    else:
+        path.chmod(0o700)
+
+
 def private_dir(path: Path) -> Path:
     """Make `path` with mode 0700, or check that it is ours alone.
 
     Raises Unavailable when it is a link, no folder, or somebody else's.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(path.parent)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
     found = path.lstat()

@@ -12,6 +12,8 @@ import sys
 import threading
 from pathlib import Path
 
+from zdriver.core.paths import make_folders
+
 #: Bytes of one file, and how many are kept: daemon.log, daemon.log.1 … daemon.log.4.
 SIZE = 1 << 20
 FILES = 5
@@ -32,7 +34,7 @@ class LogFile(logging.Handler):
 
     def open(self) -> None:
         """Raises OSError when the file cannot be written."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(self.path.parent)
         fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         for standard in (1, 2):
             os.dup2(fd, standard, inheritable=True)

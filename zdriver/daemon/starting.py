@@ -130,8 +130,11 @@ def spawn(timeout: float = START_TIMEOUT) -> None:
 
 def _open_log(path: Path) -> int:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        paths.make_folders(path.parent)
+        log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with contextlib.suppress(OSError):  # somebody else's, who let us write in it
+            os.fchmod(log, 0o600)  # a umask may have taken our own rights away
+        return log
     except OSError as error:
         raise Unavailable(
             f"cannot write {path}: {error.strerror}",

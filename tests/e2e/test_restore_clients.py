@@ -1,0 +1,83 @@
+"""Several terminals on one Zellij session, and the status line in each of its tabs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.daemon import ask, wait_connected, wait_recorded
+from tests.e2e.harness import Zellij
+from zdriver.testing import Home, until
+
+LAYOUTS = Path(__file__).parents[2] / "layouts"
+
+
+@pytest.fixture
+def project(home: Home) -> Path:
+    folder = home.path / "project"
+    folder.mkdir()
+    return folder
+
+
+def test_with_two_terminals_attached_nothing_happens_twice(home: Home, zellij: Zellij, project: Path) -> None:
+    first = zellij.start("shared", cwd=project)
+    wait_connected(home, "shared")
+    second = zellij.start(attach="shared")
+    second.window.wait_for("project $")
+    first.action("new-pane", "--direction", "right")
+    first.wait_panes(2)
+    wait_recorded(home, "shared", lambda panes: len(panes) == 2)
+    place = {"cwd": str(project), "zellij_session": "shared"}
+    generation = ask(home, "snapshot.save", place=place)["generation"]
+    first.action("close-pane")
+    first.wait_panes(1)
+    # both plugin instances get the request, one obeys: two panes more, not four
+    assert ask(home, "restore.apply", generation=generation, place=place)["restored"] == 2
+    first.wait_panes(3)
+    first.close_window()
+    # whoever led may have gone with the window: the other is connected soon
+    second.action("new-pane")
+    second.wait_panes(4)
+    wait_recorded(home, "shared", lambda panes: len(panes) == 4)
+    assert ask(home, "bridge.sessions") == ["shared"]
+
+
+def test_a_session_in_use_elsewhere_is_not_taken_over(home: Home, zellij: Zellij, project: Path) -> None:
+    first = zellij.start("used", cwd=project)
+    wait_connected(home, "used")
+    first.action("new-pane")
+    first.wait_panes(2)
+    wait_recorded(home, "used", lambda panes: len(panes) == 2)
+    other = zellij.start("other", cwd=project)
+    wait_connected(home, "other")
+    until(lambda: "other opened in" in home.daemon_log.read_text(), what="its opening to be decided")
+    assert len(other.panes()) == 1
+    assert sorted(zellij.sessions()) == ["other", "used"]
+    assert len(first.panes()) == 2
+
+
+def test_the_status_line_follows_the_focus(home: Home, zellij: Zellij) -> None:
+    trunk, feature = home.path / "trunk", home.path / "feature"
+    for folder in (trunk, feature):
+        folder.mkdir()
+        subprocess.run(["git", "init", "-q"], cwd=folder, env=home.env, check=True)
+    layouts = home.config.parent / "layouts"
+    layouts.mkdir(parents=True)
+    shutil.copy(LAYOUTS / "zdriver.kdl", layouts)
+    home.write_config('default_layout "zdriver"')
+    opened = zellij.start("both", cwd=trunk)
+    wait_connected(home, "both")
+    for folder, text in ((trunk, "keep the trunk green"), (feature, "add the feature")):
+        place = {"cwd": str(folder), "zellij_session": "both"}
+        ask(home, "context.set_intent", text=text, place=place)
+    opened.window.wait_for("keep the trunk green")
+    opened.action("new-tab", "--name", "feature", "--cwd", str(feature))
+    opened.window.wait_for("add the feature")
+    assert "keep the trunk green" not in opened.screen()
+    opened.action("go-to-tab", "1")
+    opened.window.wait_for("keep the trunk green")
+    opened.line(f"cd {feature}")
+    opened.window.wait_for(lambda screen: "add the feature" in screen and "trunk green" not in screen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -283,6 +284,20 @@ def test_no_is_no(home: Home, cli: Cli) -> None:
 
 
 # -- the other nouns -----------------------------------------------------------------------
+
+
+def test_a_daemon_that_hangs_is_told_from_none_and_stopped(cli: Cli) -> None:
+    cli("intent", "kept")
+    pid = cli.data("daemon", "status")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    looked = cli("daemon", "status")
+    assert looked.returncode == 5
+    assert "did not answer" in looked.stderr
+    stopped = cli.data("daemon", "stop")
+    assert stopped == {"pid": pid, "killed": True}
+    assert platform.process(pid) is None
+    assert cli("daemon", "stop").stderr == "the daemon is not running\n"
+    assert cli("intent").stdout == "kept\n"
 
 
 def test_the_daemon_is_started_looked_at_and_stopped(cli: Cli) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import socket
 import time
 
 import click
@@ -12,9 +16,14 @@ from zdriver.cli.services import services
 from zdriver.core import platform
 from zdriver.core.errors import Unavailable
 from zdriver.daemon.api import DaemonStatus
+from zdriver.daemon.starting import find
 
 #: Seconds that a stopping daemon gets to finish what it accepted.
 STOP_TIMEOUT = 15.0
+#: Seconds until a daemon that does not answer counts as one that hangs …
+ANSWER_TIMEOUT = 5.0
+#: … and that it then gets to end by itself.
+TERM_TIMEOUT = 3.0
 
 
 @click.group(epilog=examples("zdriver daemon status", "zdriver daemon stop"))
@@ -38,8 +47,15 @@ def start() -> None:
 @daemon.command(epilog=examples("zdriver daemon stop"))
 @json_option
 def stop() -> None:
-    """Stop it; what was accepted is finished first."""
-    status = _running()
+    """Stop it; what was accepted is finished first.
+
+    One that does not answer is ended by force, which loses nothing that was saved.
+    """
+    try:
+        status = _running()
+    except Unavailable:
+        _force()
+        return
     if status is None:
         note("the daemon is not running")
         answer(None, lambda: "")
@@ -80,19 +96,55 @@ def run() -> None:
 
 
 def _running() -> DaemonStatus | None:
+    """None when there is none. Raises Unavailable when it does not answer."""
     try:
-        with services(start=False) as driver:
+        with services(start=False, timeout=ANSWER_TIMEOUT) as driver:
             return driver.daemon.status()
     except Unavailable:
-        return None
+        if _listening() is None:
+            return None
+        raise
+
+
+def _listening() -> int | None:
+    """The pid of whoever listens where the daemon should; 0 when the system does not tell."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(find()))
+            peer = platform.peer(probe)
+        except OSError:
+            return None
+    return peer.pid if peer.uid == os.getuid() else None
+
+
+def _force() -> None:
+    pid = _listening()
+    if not pid:
+        raise Unavailable("the daemon does not answer, and its pid is not known", hint="end it with kill -9")
+    with progress("the daemon does not answer; ending it"):
+        for number, patience in ((signal.SIGTERM, TERM_TIMEOUT), (signal.SIGKILL, STOP_TIMEOUT)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+            if _ended(pid, patience):
+                break
+        else:
+            raise Unavailable(f"the daemon (pid {pid}) cannot be killed", hint="its disk may hang")
+    answer({"pid": pid, "killed": True}, lambda: f"{green('✓')} the daemon did not answer and was ended")
+
+
+def _ended(pid: int, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while platform.process(pid) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _wait_for_end(old: DaemonStatus) -> None:
-    deadline = time.monotonic() + STOP_TIMEOUT
-    while platform.process(old.pid) is not None:
-        if time.monotonic() > deadline:
-            raise Unavailable(f"the daemon (pid {old.pid}) is still busy", hint="look again in a while")
-        time.sleep(0.05)
+    if not _ended(old.pid, STOP_TIMEOUT):
+        raise Unavailable(f"the daemon (pid {old.pid}) is still busy", hint="look again in a while")
 
 
 def _shown(of: DaemonStatus) -> str:

@@ -16,17 +16,22 @@ if TYPE_CHECKING:
 
 #: Characters read of a text on stdin: far more than any text may have.
 STDIN_MAX = 1_000_000
+#: Seconds to wait for an answer.
+TIMEOUT = 30.0
 
 
 @contextmanager
-def services(*, start: bool = True, doing: str = "waiting for the zdriver daemon") -> Iterator[Driver]:
+def services(
+    *, start: bool = True, doing: str = "waiting for the zdriver daemon", timeout: float = TIMEOUT
+) -> Iterator[Driver]:
     """The daemon's services; `doing` is said on a terminal when the block takes long.
 
-    start  start the daemon if it is not running; else calls raise Unavailable
+    start    start the daemon if it is not running; else calls raise Unavailable
+    timeout  seconds per call
     """
     from zdriver.library import connect
 
-    with progress(doing), connect(start=start, client="cli") as driver:
+    with progress(doing), connect(start=start, timeout=timeout, client="cli") as driver:
         yield driver
 
 

@@ -14,6 +14,7 @@ from zdriver.core import config, paths
 from zdriver.core.build import build_id
 from zdriver.core.errors import ZdriverError
 from zdriver.daemon.api import DaemonStatus
+from zdriver.daemon.sockets import answers
 
 SPACE_LOW = 200 << 20  #: bytes
 SPACE_NONE = 20 << 20
@@ -49,7 +50,11 @@ def _daemon() -> Iterator[Check]:
     try:
         status = daemon_status()
     except ZdriverError as error:
-        if paths.daemon_socket().exists():
+        if answers(paths.daemon_socket()):
+            yield fail(
+                "daemon", error.message, "`zdriver daemon stop` ends it; the next command starts another"
+            )
+        elif paths.daemon_socket().exists():
             yield warn("daemon", error.message, "`zdriver daemon start` starts it", fix="daemon")
         else:
             yield ok("daemon", "not running; it starts with the first command that needs it")

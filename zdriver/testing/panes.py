@@ -147,6 +147,6 @@ def _fact(pane: dict[str, Any], pid: int) -> PaneFact:
         focused=pane["is_focused"],
         held=pane["is_held"],
         pid=pid,
-        cwd=processes.cwd(front),
+        cwd=processes.cwd(front) or processes.cwd(pid),  # the front one may just have ended
         argv=processes.argv(front),
     )

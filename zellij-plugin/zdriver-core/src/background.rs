@@ -49,6 +49,8 @@ pub struct Background {
     /// The client whose instance may take over.
     standing_by: Option<u16>,
     offered_at: Millis,
+    /// Until then input that Zellij reports was the key that closed zdriver's own panel.
+    own_keys_until: Millis,
     status: Status,
     host: Host,
 }
@@ -70,6 +72,7 @@ impl Background {
             job: None,
             standing_by: None,
             offered_at: 0,
+            own_keys_until: 0,
             status: Status::default(),
         }
     }
@@ -104,7 +107,7 @@ impl Background {
                 foreground,
             } => self.quiet(|c| c.set_command(now, terminal, Running { argv, foreground })),
             // keys for zdriver's own panel reach no shell
-            Event::Input if self.host.has_focus() => vec![],
+            Event::Input if self.host.has_focus() || now < self.own_keys_until => vec![],
             Event::Input => {
                 self.capture.set_typed(now);
                 vec![Effect::WatchInput(false)]

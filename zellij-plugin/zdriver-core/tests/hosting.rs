@@ -322,6 +322,21 @@ fn keys_in_the_panel_are_not_typed_into_a_shell_unless_it_hands_them_on() {
 }
 
 #[test]
+fn the_key_that_closed_the_panel_was_not_typed_though_zellij_reports_it_late() {
+    let mut world = with_panel();
+    world.tell_leader(&ToLeader::Closing {
+        plugin: PANEL,
+        typed: false,
+    });
+    world.pass(50);
+    assert_eq!(world.event(Event::Input), []);
+    world.pass(300);
+    assert!(world
+        .event(Event::Input)
+        .contains(&Effect::WatchInput(false)));
+}
+
+#[test]
 fn a_banner_takes_the_focus_only_for_its_keys_and_never_from_a_prompt() {
     let banner = |keys: &str| json!({"lines": ["hi"], "keys": keys, "seconds": 0});
     let mut world = leader();

@@ -8,6 +8,9 @@ use crate::effect::{Effect, Millis};
 use crate::inside::{Screen, ToLeader, ToPanel};
 use crate::protocol::RpcError;
 
+/// Zellij tells of a key's input after the panel has already acted on it.
+const LATE_INPUT: Millis = 200;
+
 impl Background {
     pub(super) fn keybinding(&mut self, now: Millis, name: &str) -> Vec<Effect> {
         let Ok(screen) = serde_json::from_value(json!(name)) else {
@@ -65,6 +68,8 @@ impl Background {
             ToLeader::Closing { plugin, typed } => {
                 if typed {
                     self.capture.set_typed(now);
+                } else {
+                    self.own_keys_until = now + LATE_INPUT;
                 }
                 self.bridge.forget_panel(plugin);
                 self.host.closed(plugin, &self.capture)

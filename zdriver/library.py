@@ -59,6 +59,10 @@ class Driver:
         """
         raise Unavailable("following events needs the daemon", hint="use zdriver.connect()")
 
+    def notices(self) -> tuple[str, ...]:
+        """What the daemon wants a person to hear, after the first call."""
+        return ()
+
     def close(self) -> None:
         self._close()
 
@@ -77,6 +81,9 @@ class Connected(Driver):
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         super().__init__(self._proxy, connection.close)
+
+    def notices(self) -> tuple[str, ...]:
+        return self.connection.notices
 
     def _proxy(self, service: str, api: type[Any]) -> Any:
         return proxy(self.connection, service, api)

@@ -286,6 +286,19 @@ def test_no_is_no(home: Home, cli: Cli) -> None:
 # -- the other nouns -----------------------------------------------------------------------
 
 
+def test_a_damaged_store_is_told_by_the_command_that_meets_it_once(home: Home, cli: Cli) -> None:
+    cli("intent", "kept")
+    cli("daemon", "stop")
+    home.database.write_bytes(b"no database" * 1000)
+    assert cli.data("intent") is None or cli.data("intent")["text"] == "kept"  # by the backup
+    told = cli("intent")
+    assert told.stderr.startswith("! the store was damaged")
+    (kept,) = home.database.parent.glob("zdriver.db.damaged-*")
+    assert f"the damaged file is kept as {kept}" in told.stderr
+    assert "! " not in cli("intent").stderr
+    assert "! the store was damaged" in cli("daemon", "status").stderr
+
+
 def test_a_daemon_that_hangs_is_told_from_none_and_stopped(cli: Cli) -> None:
     cli("intent", "kept")
     pid = cli.data("daemon", "status")["pid"]

@@ -98,7 +98,7 @@ def run() -> None:
 def _running() -> DaemonStatus | None:
     """None when there is none. Raises Unavailable when it does not answer."""
     try:
-        with services(start=False, timeout=ANSWER_TIMEOUT) as driver:
+        with services(start=False, timeout=ANSWER_TIMEOUT, tell=False) as driver:
             return driver.daemon.status()
     except Unavailable:
         if _listening() is None:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from zdriver.cli.output import progress, settings
+import click
+
+from zdriver.cli.output import note, printable, progress, settings, yellow
 from zdriver.core.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
@@ -22,17 +24,31 @@ TIMEOUT = 30.0
 
 @contextmanager
 def services(
-    *, start: bool = True, doing: str = "waiting for the zdriver daemon", timeout: float = TIMEOUT
+    *,
+    start: bool = True,
+    doing: str = "waiting for the zdriver daemon",
+    timeout: float = TIMEOUT,
+    tell: bool = True,
 ) -> Iterator[Driver]:
     """The daemon's services; `doing` is said on a terminal when the block takes long.
 
     start    start the daemon if it is not running; else calls raise Unavailable
     timeout  seconds per call
+    tell     show what the daemon has to say: that it recovered a damaged store
     """
     from zdriver.library import connect
 
-    with progress(doing), connect(start=start, timeout=timeout, client="cli") as driver:
-        yield driver
+    # Who completes a word or reads JSON shows nobody what the daemon has to say.
+    person = click.get_current_context(silent=True) is not None and not settings().json
+    with (
+        progress(doing),
+        connect(start=start, timeout=timeout, client="cli" if person else "quiet") as driver,
+    ):
+        try:
+            yield driver
+        finally:
+            for notice in driver.notices():
+                note(yellow(f"! {printable(notice)}"))
 
 
 def place() -> Place:

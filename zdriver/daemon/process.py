@@ -20,9 +20,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
+import msgspec
+
 from zdriver import __version__
 from zdriver.core import paths
 from zdriver.core.build import build_id
+from zdriver.core.clock import now_us
 from zdriver.core.config import Config, load_config
 from zdriver.core.errors import Conflict, StoreInUse, ZdriverError
 from zdriver.daemon import logfile
@@ -35,7 +38,7 @@ from zdriver.daemon.starting import Ready, advertise, advertised
 from zdriver.daemon.status import memory_kib
 from zdriver.daemon.wiring import Assembly, assemble
 from zdriver.rpc.methods import MethodTable
-from zdriver.rpc.protocol import PROTOCOL, Welcome
+from zdriver.rpc.protocol import CLI, PROTOCOL, Welcome
 from zdriver.rpc.server import Connection, Server
 
 log = logging.getLogger(__name__)
@@ -95,6 +98,7 @@ class Daemon(DaemonApi):
         self._logs = logs
         self._assembling = assembling
         self._started_at = datetime.now(UTC)
+        self._told = now_us()
         self._build = build_id()
         self._welcome = Welcome(
             protocol=PROTOCOL,
@@ -156,7 +160,17 @@ class Daemon(DaemonApi):
         connection.client = client or "unknown"
         if build and build != self._build:
             self.reload()
-        return self._welcome
+        return self._welcome if client != CLI else self._welcome_with_news()
+
+    def _welcome_with_news(self) -> Welcome:
+        """What went wrong with the store since this began or said so last: one command is told."""
+        since, self._told = self._told, now_us()
+        try:
+            news = self._assembly.news(since)
+        except ZdriverError:  # the store is in trouble: the request itself will hear of it
+            self._told = since
+            return self._welcome
+        return msgspec.structs.replace(self._welcome, notices=news) if news else self._welcome
 
     # -- its life -----------------------------------------------------------------------
 

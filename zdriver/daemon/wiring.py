@@ -46,6 +46,8 @@ class Assembly:
     extend: list[Callable[[MethodTable], None]] = field(default_factory=list)
     #: what the user should hear about
     notices: Callable[[], tuple[str, ...]] = tuple
+    #: those that arose at or after a moment (µs)
+    news: Callable[[int], tuple[str, ...]] = lambda _since: ()
     #: told before the components stop, whether the same process comes back at once
     leaving: Callable[[bool], None] = lambda _coming_back: None
     close: Callable[[], None] = lambda: None
@@ -105,7 +107,8 @@ def assemble() -> Assembly:
                 "events": (EventsApi, events),
             },
             extend=[events.register],
-            notices=lambda: _notices(store.recovery()),
+            notices=lambda: _notices(store.recovery(), now_us() - NEWS_DAYS * 86_400_000_000),
+            news=lambda since: _notices(store.recovery(), since),
             components=[bridges],
             plugins=bridges.count,
             leaving=bridges.leaving,
@@ -116,8 +119,6 @@ def assemble() -> Assembly:
         raise
 
 
-def _notices(recovery: Recovery | None) -> tuple[str, ...]:
-    """What happened to the store, as long as it is news."""
-    if recovery is None or now_us() - recovery.at > NEWS_DAYS * 86_400_000_000:
-        return ()
-    return (recovery.message(),)
+def _notices(recovery: Recovery | None, since: int) -> tuple[str, ...]:
+    """What happened to the store, if that was after `since` (µs)."""
+    return () if recovery is None or recovery.at < since else (recovery.message(),)

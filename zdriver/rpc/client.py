@@ -72,6 +72,11 @@ class Connection:
             assert self._welcome is not None
             return self._welcome
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the daemon wants a person to hear; () before anything was asked."""
+        return self._welcome.notices if self._welcome is not None else ()
+
     def call(self, method: str, params: dict[str, Any]) -> msgspec.Raw:
         """The encoded result. Raises the daemon's error, or Unavailable."""
         with self._lock:

@@ -15,6 +15,9 @@ from zdriver.core.errors import Internal, InvalidInput, Unavailable, ZdriverErro
 #: The major version of what may be said. A daemon serves every client of its own.
 PROTOCOL = 1
 
+#: What a command line calls itself in `hello` when a person sees its stderr.
+CLI = "cli"
+
 #: Requests in one batch.
 BATCH_MAX = 1000
 
@@ -64,6 +67,7 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True):
     build: str  #: of the daemon's files; see `zdriver.core.build`
     pid: int
     data_dir: str
+    notices: tuple[str, ...] = ()  #: what a person should hear; told to one command line, once
 
 
 class ParseError(InvalidInput):

@@ -23,6 +23,11 @@ EXIT_UNAVAILABLE = 5
 
 def main() -> None:
     """Run the command line and end the process."""
+    if sys.argv[1:2] == ["attach"]:
+        from zdriver.cli.attach_fast import attached
+
+        if attached(sys.argv[1:]):
+            os._exit(0)
     try:
         ending = _elsewhere(sys.argv)
     except KeyboardInterrupt:

@@ -89,7 +89,9 @@ class ContextApi(Protocol):
 class SnapshotApi(Protocol):
     """Generations of panes. Service name: `snapshot`. `generation` 0 means the newest."""
 
-    def list(self, *, zellij_session: str = "", root: str = "", limit: int = 50) -> tuple[SnapshotInfo, ...]: ...
+    def list(
+        self, *, zellij_session: str = "", root: str = "", limit: int = 50
+    ) -> tuple[SnapshotInfo, ...]: ...
 
     def show(self, generation: int = 0, *, zellij_session: str = "") -> SnapshotContent: ...
 

@@ -15,6 +15,7 @@ import pytest
 from zdriver.context.model import Place
 from zdriver.context.service import ContextService
 from zdriver.core.clock import now_us
+from zdriver.core.errors import StoreInUse
 from zdriver.storage.port import Reading
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.storage.sqlite.recovery import Recovery
@@ -305,6 +306,23 @@ def test_a_removed_database_is_not_brought_back(original: Path, tmp_path: Path) 
         assert texts(store) == {"third life"}
     with SqliteStore(path) as store:
         assert texts(store) == {"third life"}
+
+
+def test_a_removed_folder_is_made_again_and_owned(original: Path, tmp_path: Path) -> None:
+    """README: the history stays until the folder is deleted. A daemon may run then."""
+    path = tmp_path / "data" / "zdriver.db"
+    path.parent.mkdir()
+    path.write_bytes(original.read_bytes())
+    with SqliteStore(path) as store:
+        service(store).set_intent("to be gone", place=Place(cwd="/w"))
+        path.parent.rename(tmp_path / "gone")  # at once, whatever a backup is writing there
+        assert texts(store) == set()
+        service(store).set_intent("new life", place=Place(cwd="/w"))
+        with pytest.raises(StoreInUse):
+            SqliteStore(path)
+        assert texts(store) == {"new life"}
+    with SqliteStore(path) as store:
+        assert texts(store) == {"new life"}
 
 
 def test_a_recovery_cut_short_is_finished(path: Path) -> None:

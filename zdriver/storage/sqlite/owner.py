@@ -18,27 +18,46 @@ class Ownership:
 
     def __init__(self, lock: Path) -> None:
         """Raises StoreInUse when another owns it, Unavailable when the file cannot be made."""
+        self._lock = lock
+        self._descriptor = _take(lock)
+
+    def keep(self) -> None:
+        """Own what is at the path now, should the file have been removed. Raises as `__init__`."""
         try:
-            self._descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Unavailable(
-                f"cannot write {lock}: {error.strerror}",
-                hint=f"give yourself the right to write in {lock.parent}",
-            ) from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
-            os.close(self._descriptor)
-            raise StoreInUse(
-                f"another process owns the store{f' (pid {holder})' if holder else ''}",
-                hint="use zdriver.connect() to share it, or stop the daemon: zdriver daemon stop",
-            ) from error
-        try:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+            there = self._lock.stat()
         except OSError:
-            pass  # a full disk must not keep anybody from reading
+            there = None
+        mine = os.fstat(self._descriptor)
+        if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
+            new = _take(self._lock)
+            self.release()
+            self._descriptor = new
 
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def _take(lock: Path) -> int:
+    """The descriptor that holds it. Raises StoreInUse, Unavailable."""
+    try:
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unavailable(
+            f"cannot write {lock}: {error.strerror}",
+            hint=f"give yourself the right to write in {lock.parent}",
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        raise StoreInUse(
+            f"another process owns the store{f' (pid {holder})' if holder else ''}",
+            hint="use zdriver.connect() to share it, or stop the daemon: zdriver daemon stop",
+        ) from error
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError:
+        pass  # a full disk must not keep anybody from reading
+    return descriptor

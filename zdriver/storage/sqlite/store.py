@@ -81,6 +81,8 @@ class SqliteStore:
             raise
 
     def _open(self, thorough: bool) -> apsw.Connection:
+        self.files.make_folder()  # whoever removed the whole folder wants to begin anew
+        self._ownership.keep()
         return open_database(self.files, self._backups, self._clock, thorough=thorough)
 
     def read(self, unit: Callable[[Reading], T]) -> T:

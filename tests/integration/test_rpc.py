@@ -265,6 +265,8 @@ def test_no_daemon_and_none_to_start_is_said_in_words(tmp_path: Path) -> None:
 
 def test_stopping_answers_what_was_accepted(serving: Serving) -> None:
     with serving.raw() as busy, serving.raw() as idle:
+        idle.sock.sendall(ECHO)
+        assert idle.file.readline()  # it was let in: who still waits for that hears nothing
         busy.sock.sendall(b'{"jsonrpc":"2.0","id":1,"method":"notes.wait"}\n' + ECHO)
         assert serving.notes.entered.wait(20)
         stopping = threading.Thread(target=serving.server.stop)

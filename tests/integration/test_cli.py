@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,9 @@ from typing import Any
 
 import pytest
 
+import zdriver
 from tests.integration.daemons import program
+from zdriver.context.model import Place
 from zdriver.core import paths, platform
 from zdriver.testing import Home, Terminal
 
@@ -180,6 +184,20 @@ def test_history_is_searched_narrowed_printed_and_forgotten(home: Home, cli: Cli
     assert len(cli.data("history")) == 3
     nothing = cli("history", "nowhere")
     assert (nothing.returncode, nothing.stdout) == (0, "")
+
+
+def test_more_history_is_listed_than_one_answer_holds(home: Home, cli: Cli) -> None:
+    with zdriver.open() as driver:
+        for number in range(1100):
+            driver.context.record_milestone(f"step {number}", place=Place(cwd=str(home.path)))
+    found = [entry["text"] for entry in cli.data("history", "step", "--limit", "1050")]
+    assert found == [f"step {number}" for number in range(1099, 49, -1)]
+    assert len(cli.data("history", "--limit", "10000")) == 1100
+
+
+def test_markdown_shows_the_text_as_it_was_written(cli: Cli) -> None:
+    cli("intent", "~~not~~ struck & &amp; $x$ `y`")
+    assert "\\~\\~not\\~\\~ struck \\& \\&amp; \\$x\\$ \\`y\\`" in cli("history", "--markdown").stdout
 
 
 def test_the_context_can_be_named(home: Home, cli: Cli) -> None:
@@ -389,6 +407,19 @@ def test_the_doctor_finds_what_is_wrong_and_mends_it(home: Home, cli: Cli) -> No
     assert all(c["hint"] for c in checks if c["state"] != "ok")
     assert cli("doctor", "--fix").returncode == 0
     assert cli.data("doctor")["ok"] is True
+
+
+def test_the_doctor_says_that_a_store_is_too_new(home: Home, cli: Cli) -> None:
+    cli("intent", "kept")
+    cli("daemon", "stop")
+    with contextlib.closing(sqlite3.connect(home.database)) as store, store:
+        store.execute("UPDATE meta SET value = '99' WHERE key IN ('schema', 'min_compatible')")
+    assert cli.refused("intent") == (5, "store_too_new")
+    checks = json.loads(cli("doctor", "--json").stdout)["data"]["checks"]
+    (store_check,) = [check for check in checks if check["name"] == "store"]
+    assert store_check["state"] == "fail"
+    assert "newer zdriver" in store_check["message"]
+    assert store_check["hint"].startswith("upgrade zdriver")
 
 
 def test_a_report_has_no_secrets_and_no_names(home: Home, cli: Cli) -> None:

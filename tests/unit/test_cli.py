@@ -233,6 +233,7 @@ def test_columns_line_up_with_wide_and_styled_text() -> None:
 
 def test_stored_text_cannot_steer_the_terminal() -> None:
     assert output.printable("a\x1b]0;title\x07b\u202e") == "a\\x1b]0;title\\x07b\\u202e"
+    assert output.home_relative("/a folder\nof two lines") == "/a folder\\x0aof two lines"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from zdriver.cli.output import age, answer, bold, dim, home_relative, note, prin
 from zdriver.cli.services import services
 from zdriver.cli.since import parse_since
 from zdriver.context.model import Entry
+from zdriver.context.rules import LIMIT_MAX
+from zdriver.core.errors import Unavailable
 from zdriver.core.ids import short
 
 
@@ -49,17 +53,37 @@ def history(
     QUERY words are all looked for; without them the newest entries are listed.
     """
     begin = parse_since(since, datetime.now().astimezone()) if since else None
+    below = _absolute(repo) if repo else ""
     with services() as driver:
-        found = driver.context.history(
+        page = partial(
+            driver.context.history,
             " ".join(query),
             since=begin,
             context=context or settings().context,
-            repo=str(Path(repo).absolute()) if repo else "",
-            limit=limit,
+            repo=below,
         )
+        found = _pages(page, limit)
     answer(found, lambda: as_markdown(found) if markdown else as_table(found))
     if not found:
         note("nothing found" if query or since or repo or context else "nothing recorded yet")
+
+
+def _pages(page: Callable[..., list[Entry]], limit: int) -> list[Entry]:
+    """Up to `limit` entries: one answer holds `LIMIT_MAX` of them at most."""
+    found: list[Entry] = []
+    while left := min(limit - len(found), LIMIT_MAX):
+        more = page(limit=left, before=found[-1].id if found else "")
+        found += more
+        if len(more) < left:
+            break
+    return found
+
+
+def _absolute(path: str) -> str:
+    try:
+        return str(Path(path).absolute())
+    except OSError as error:
+        raise Unavailable("the current folder was deleted", hint="give --repo a whole path") from error
 
 
 def as_table(entries: list[Entry]) -> str:
@@ -97,4 +121,4 @@ def _item(of: Entry) -> str:
 def _escaped(text: str) -> str:
     """Markdown's own signs as text, on one line."""
     plain = " ".join(printable(text).split())
-    return "".join(f"\\{c}" if c in "\\`*_[]<>#|" else c for c in plain)
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#|~&$" else c for c in plain)

@@ -6,7 +6,7 @@ from typing import get_args
 
 import click
 
-from zdriver.cli.options import context_option, examples, json_option
+from zdriver.cli.options import complete_files, context_option, examples, json_option
 from zdriver.cli.output import age, answer, dim, green, note, printable, table
 from zdriver.cli.services import given_text, place, services
 from zdriver.context.model import Kind, Milestone
@@ -33,6 +33,7 @@ MARKS = {"milestone": "●", "checkpoint": "◆", "exploration": "○"}
     "artifacts",
     multiple=True,
     metavar="PATH|URL",
+    shell_complete=complete_files,
     help="Something that came of it; may be given many times.",
 )
 @click.option("--undo", is_flag=True, help="Take back the newest milestone of this context.")

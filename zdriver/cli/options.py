@@ -53,6 +53,13 @@ def _quietly(find: Callable[[], list[CompletionItem[str]]]) -> list[CompletionIt
         return []
 
 
+def complete_files(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """The shell does it: for an option that takes a path among other things."""
+    return [CompletionItem(incomplete, type="file")]
+
+
 def complete_contexts(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:

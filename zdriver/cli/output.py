@@ -130,10 +130,10 @@ def yellow(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Stored text made harmless for a terminal: control characters are shown, not sent."""
+    """Stored text made harmless for a terminal, on one line: control characters are shown, not sent."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\n" else _visible(c) for c in text)
+    return "".join(c if c.isprintable() else _visible(c) for c in text)
 
 
 def _visible(char: str) -> str:

@@ -94,16 +94,20 @@ def _store(database: Path) -> Check:
         return ok("store", "nothing recorded yet")
     import apsw
 
-    from zdriver.storage.sqlite.connection import open_reader
+    from zdriver.storage.sqlite.connection import FileDamaged, open_reader, translate
+    from zdriver.storage.sqlite.migrating import check_schema
 
     try:
         connection = open_reader(database)
         try:
+            check_schema(connection)
             said = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
         finally:
             connection.close()
     except (ZdriverError, apsw.Error) as error:
-        return fail("store", f"{name} cannot be read: {error}", _RECOVER)
+        ours = translate(error) if isinstance(error, apsw.Error) else error
+        hint = _RECOVER if isinstance(ours, FileDamaged) else ours.hint
+        return fail("store", f"{name}: {ours.message}", hint)
     if said != ["ok"]:
         return fail(
             "store",

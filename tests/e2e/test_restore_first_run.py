@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.daemon import commands, wait_connected, wait_recorded
 from tests.e2e.harness import Cli, Opened, Zellij
-from zdriver.testing import Home
+from zdriver.testing import Home, until
 
 TAIL = ["tail", "-f", "/dev/null"]
 
@@ -45,7 +45,9 @@ def test_set_up_before_zellij_was_ever_opened(
     assert done.returncode == 0, done.stderr
     opened = zellij.start("first", cwd=project)
     wait_connected(home, "first")
-    opened.keys("Escape")  # the tip, or the release notes
+    until(lambda: "zellij:about" in opened.dump_layout(), what="the tip or the release notes")
+    opened.keys("Escape")
+    until(lambda: "zellij:about" not in opened.dump_layout(), what="the tip to go", shows=opened.screen)
     opened.window.wait_for("project $")
     work_and_kill(home, opened)
     again = zellij.start("second", cwd=project)

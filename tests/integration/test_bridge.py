@@ -93,8 +93,8 @@ class Rig:
         env = {"HOME": str(folder), "PATH": os.defpath}
         self.bridge = Bridge(
             Server(session="main", pid=self.server.pid, program=str(program), env=env),
-            {"protocol": 1},
-            frames=Framing().feed,
+            lambda: {"protocol": 1},
+            frames=lambda: Framing().feed,
             on_call=self.on_call,
             on_end=self.on_end,
         )

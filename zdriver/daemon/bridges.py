@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from zdriver import __version__
 from zdriver.context.api import ContextApi
 from zdriver.context.capturing import Capture, ParseDump
 from zdriver.context.layout import Layout
@@ -25,7 +24,6 @@ from zdriver.daemon.attaching import Attached
 from zdriver.daemon.live import LiveSession
 from zdriver.daemon.places import StatusLine, focused_cwd, status_line
 from zdriver.daemon.plugincalls import PluginCalls
-from zdriver.rpc.framing import Framing
 from zdriver.storage.port import Store
 from zdriver.zellij import sessions
 from zdriver.zellij.messages import Message
@@ -33,7 +31,6 @@ from zdriver.zellij.spawn import find_server
 
 log = logging.getLogger(__name__)
 
-PROTOCOL = 1
 SESSIONS_MAX = 200
 WORKERS = 4  #: requests of plugins served at a time
 
@@ -59,7 +56,6 @@ class Bridges:
         self._capture_enabled = capture_enabled
         self._lock = threading.Lock()
         self._sessions: dict[str, LiveSession] = {}
-        self._ids: dict[str, str] = {}
         self._executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="plugin")
         self._unsubscribe = store.subscribe(self._committed)
         self._stopping = False
@@ -105,37 +101,33 @@ class Bridges:
             if self._stopping:
                 raise Unavailable("the daemon ends", hint="try again in a second")
             there = self._sessions.get(key)
-            # One that is not ready yet is on its way; one that was has lost its pipes if it asks anew.
-            if there is not None and there.alive and (there.client != client or there.ready is None):
-                return Attached(bridge=self._ids[key], client=there.client, leads=there.client == client)
+            # One that is not connected yet is on its way; one that is has lost its pipes if it asks anew.
+            if there is not None and there.alive and (there.client != client or not there.connected):
+                return Attached(bridge=there.name, client=there.client, leads=there.client == client)
             if there is None and len(self._sessions) >= SESSIONS_MAX:
                 raise Unavailable(f"{SESSIONS_MAX} Zellij sessions are connected already")
-            session, id_ = self._new_session(key, zellij_session, zellij_pid, client)
+            session = self._new_session(key, zellij_session, zellij_pid, client)
             self._sessions[key] = session
-            self._ids[key] = id_
         if there is not None:  # the same instance asks anew: it has lost the old pipes
             there.stop("attached anew", reattach=False)
         session.start()
-        return Attached(bridge=id_, client=client, leads=True)
+        return Attached(bridge=session.name, client=client, leads=True)
 
     def sessions(self) -> tuple[str, ...]:
         with self._lock:
             return tuple(session.zellij_session for session in self._sessions.values() if session.connected)
 
-    def _new_session(self, key: str, name: str, pid: int, client: int) -> tuple[LiveSession, str]:
+    def _new_session(self, key: str, name: str, pid: int, client: int) -> LiveSession:
         id_ = new_id()
-        hello = {"protocol": PROTOCOL, "bridge": id_, "client_id": client, "daemon": __version__}
-        session = LiveSession(
+        return LiveSession(
             sessions.isolated(find_server(name, pid), _sockets() / id_[-8:]),
             key=key,
             client=client,
-            hello=hello,
-            frames=Framing().feed,
+            name=id_,
             capture=Capture(self._parse_dump),
             work=self,
             executor=self._executor,
         )
-        return session, id_
 
     # ---- terminal.Terminals -------------------------------------------------------------
 
@@ -203,7 +195,6 @@ class Bridges:
         with self._lock:
             if self._sessions.get(session.key) is session:
                 del self._sessions[session.key]
-                self._ids.pop(session.key, None)
         if server_key(session.server.pid) == session.key or not session.root:
             return
         crashed = not sessions.ended_by_itself(session.server.env, session.zellij_session)

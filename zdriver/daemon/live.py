@@ -17,11 +17,13 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from zdriver import __version__
 from zdriver.context.capture import State
 from zdriver.context.capturing import Capture
 from zdriver.context.layout import Layout, terminals
 from zdriver.core import platform
 from zdriver.core.errors import Internal, Unavailable, ZdriverError
+from zdriver.rpc.framing import Framing
 from zdriver.zellij import bridge, sessions, spawn
 from zdriver.zellij.messages import Message, decode
 from zdriver.zellij.spawn import Server
@@ -29,6 +31,7 @@ from zdriver.zellij.spawn import Server
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+PROTOCOL = 1
 TICK = 1.0  #: seconds between looks at what Zellij does not report
 CAPTURE_TIMEOUT = 5.0  #: seconds
 REQUESTS_MAX = 32  #: of one plugin, waiting for their answers
@@ -77,14 +80,14 @@ class LiveSession:
         *,
         key: str,
         client: int,
-        hello: object,
-        frames: bridge.Frames,
+        name: str,
         capture: Capture,
         work: Work,
         executor: Executor,
     ) -> None:
         self.key = key
-        self.client = client
+        self.name = name  #: of the bridge
+        self.client = client  #: whose plugin instance leads
         self.server = server
         self.root = ""  #: set at the opening
         self.ready: Ready | None = None
@@ -106,7 +109,13 @@ class LiveSession:
         self._places = threading.BoundedSemaphore(REQUESTS_MAX)
         self._busy = threading.RLock()
         self._worker = threading.Thread(target=self._run, name=f"session {server.session}", daemon=True)
-        self._bridge = bridge.Bridge(server, hello, frames=frames, on_call=self._on_call, on_end=self._on_end)
+        self._bridge = bridge.Bridge(
+            server,
+            self._hello,
+            frames=lambda: Framing().feed,
+            on_call=self._on_call,
+            on_end=self._on_end,
+        )
 
     @property
     def zellij_session(self) -> str:
@@ -182,6 +191,14 @@ class LiveSession:
     def end(self) -> None:
         spawn.end_session(self.server, breaker=self._bridge.breaker)
 
+    def _hello(self) -> object:
+        return {
+            "protocol": PROTOCOL,
+            "bridge": self.name,
+            "client_id": self.client,
+            "daemon": __version__,
+        }
+
     # ---- the bridge's thread ------------------------------------------------------------
 
     def _on_call(self, message: Message) -> None:
@@ -209,6 +226,7 @@ class LiveSession:
     def _on_ready(self, ready: Ready) -> None:
         with self._mail:
             self.ready = ready
+            self.client = ready.client_id  # the lead may have gone to another instance
             self.client = ready.client_id  # another instance may have taken the lead
             self._mail.notify_all()
         self._bridge.ready.set()

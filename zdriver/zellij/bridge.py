@@ -53,13 +53,21 @@ class Bridge:
     """Live from `start()` until `on_end` is called, once."""
 
     def __init__(
-        self, server: Server, hello: object, *, frames: Frames, on_call: OnCall, on_end: OnEnd
+        self,
+        server: Server,
+        hello: Callable[[], object],
+        *,
+        frames: Callable[[], Frames],
+        on_call: OnCall,
+        on_end: OnEnd,
     ) -> None:
+        """`hello` gives the parameters of that message, `frames` a splitter: new for each pair of pipes."""
         self.server = server
         self.breaker = Breaker()
         self.ready = threading.Event()  #: set by the owner when `plugin.ready` came
-        self._hello = line("hello", hello)
+        self._hello = hello
         self._frames = frames
+        self._split = frames()
         self._on_call = on_call
         self._on_end = on_end
         self._lock = threading.Lock()
@@ -209,6 +217,7 @@ class Bridge:
         """Both pipes, from their start to their end; why they ended."""
         children: list[subprocess.Popen[bytes]] = []
         self._errors.clear()
+        self._split = self._frames()
         try:
             children += [self._spawn("up"), self._spawn("down")]
             return self._pump(watch, deadline, *children)
@@ -239,7 +248,7 @@ class Bridge:
         # At once: until its first line a pipe counts as an attached client, and Ctrl-q would
         # then leave the Zellij session alive.
         assert child.stdin is not None
-        os.write(child.stdin.fileno(), self._hello)
+        os.write(child.stdin.fileno(), line("hello", self._hello()))
         return child
 
     def _pump(
@@ -301,7 +310,7 @@ class Bridge:
         if not data:
             return False
         self.breaker.worked()
-        for text in self._frames(data):
+        for text in self._split(data):
             self._dispatch(text)
         return True
 

@@ -73,7 +73,15 @@ _SCHEME = re.compile(
 
 _VALUE = r"(\"[^\"\n]*+\"|'[^'\n]*+'|[\"']?[^\s\"';&|,]++)"
 _ASSIGNED = re.compile(
-    rf"(?<![{_W}.-])(-{{0,2}}([A-Za-z_][{_W}.-]{{0,79}}+)[\"']?(=|:=|\s?:\s{{0,2}}))(?!//){_VALUE}"
+    rf"(?<![{_W}.-])(-{{0,2}}([A-Za-z_][{_W}.-]{{0,79}}+)[\"']?(=|:=|\s?:\s{{0,2}}|\s{{0,3}}:?=\s{{0,3}}))(?!//){_VALUE}"
+)
+_ELEMENT = re.compile(rf"(<([A-Za-z_][{_W}.-]{{0,79}}+)>\s{{0,4}})([^<>\s]{{1,512}})(?=\s{{0,4}}</)")
+#: "the token is X", "API key X": here a value has to look random, as words stand there as well.
+_SPOKEN = re.compile(
+    r"(?i)(?<![a-z0-9_-])"
+    r"((?:password|passwd|passphrase|secret|token|credential|(?:api|access|secret|private|auth)[ -]key)"
+    r"\s{1,4}(?:is:?\s{1,4}|=\s{1,4})?[\"'`]?)"
+    rf"([{_W}+/=-]{{16,512}})(?![{_W}+/=-])(?!\.[{_W}])"
 )
 _FLAGGED = re.compile(rf"(?<![{_W}.-])(--?([A-Za-z][A-Za-z0-9-]{{1,60}}+)[ \t]{{1,8}})(?!-){_VALUE}")
 
@@ -86,8 +94,10 @@ _STRONG = re.compile(
     r"|master_?key|account_?key|auth_?key|key_?base)$"
 )
 #: … and of those whose value is one when it looks like one.
-_WEAK = re.compile(r"(?:^|_)(?:pass|auth|pat|sig|key|cookie)$")
-_NOT_NAMES = frozenset(("pwd", "oldpwd", "key"))
+_WEAK = re.compile(r"(?:^|_)(?:pass|pw|pwd|auth|pat|sig|key|cookie)$")
+#: `$PWD` is a folder, and `pwd=…` in a connection string a password.
+_NOT_STRONG = frozenset(("pwd", "oldpwd", "key"))
+_NOT_WEAK = frozenset(("key",))
 
 #: What stands where a value might, and is none.
 _NO_VALUE = re.compile(
@@ -104,6 +114,7 @@ _PROSE = frozenset(
 )
 
 _MYSQL = ((), ("-p",))
+_LDAP = (("-w",), ())
 #: program → its options whose value is a secret, given apart (`-a X`) or attached (`-pX`).
 _OPTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "mysql": _MYSQL,
@@ -117,7 +128,11 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sshpass": (("-p",), ("-p",)),
     "redis-cli": (("-a", "--pass"), ()),
     "mongosh": (("-p",), ()),
-    "curl": (("-u", "--user", "-U", "--proxy-user"), ("-u",)),
+    "curl": (("-u", "--user", "-U", "--proxy-user"), ("-u", "--user=", "--proxy-user=")),
+    "ldapsearch": _LDAP,
+    "ldapadd": _LDAP,
+    "ldapmodify": _LDAP,
+    "ldapwhoami": _LDAP,
 }
 _NONE: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 _PROGRAM = re.compile(rf"(?<![{_W}-])(?:{'|'.join(_OPTIONS)})(?![{_W}-])")
@@ -148,6 +163,9 @@ def _redact(text: str) -> str:
     clean = _SCHEME.sub(_when(2, looks_secret), clean)
     if "=" in clean or ":" in clean:
         clean = _ASSIGNED.sub(_assigned, clean)
+    if "</" in clean:
+        clean = _ELEMENT.sub(_element, clean)
+    clean = _SPOKEN.sub(_when(2, _looks_random), clean)
     if "-" in clean:
         if _PROGRAM.search(clean):
             clean = _command_lines(clean)
@@ -199,13 +217,13 @@ def _normal(name: str) -> str:
 @lru_cache(maxsize=1024)
 def _is_strong(name: str) -> bool:
     name = _normal(name)
-    return name not in _NOT_NAMES and _STRONG.search(name) is not None
+    return name not in _NOT_STRONG and _STRONG.search(name) is not None
 
 
 @lru_cache(maxsize=1024)
 def _is_weak(name: str) -> bool:
     name = _normal(name)
-    return name not in _NOT_NAMES and _WEAK.search(name) is not None
+    return name not in _NOT_WEAK and _WEAK.search(name) is not None
 
 
 def _quoted(value: str) -> str:
@@ -234,11 +252,24 @@ def _assigned(match: re.Match[str]) -> str:
     if not bare or _NO_VALUE.match(bare):
         return match[0]
     if _is_strong(name):
-        # After a colon stands prose as well: "token: rotate it".
+        # After a colon, and around an equals sign with spaces, stand prose and code as well.
         secret = sign in ("=", ":=") or looks_secret(value)
     else:
         secret = _is_weak(name) and looks_secret(value)
     return lead + _quoted(value) if secret else match[0]
+
+
+def _element(match: re.Match[str]) -> str:
+    if not _is_strong(match[2]) or _NO_VALUE.match(match[3]):
+        return match[0]
+    return match[1] + REDACTED
+
+
+def _looks_random(value: str) -> bool:
+    """Of no word and no name: small, capital and digits mixed, or many hexadecimal digits."""
+    digits = sum(c.isdigit() for c in value)
+    mixed = digits > 1 and value != value.lower() and value != value.upper()
+    return mixed or (len(value) >= 32 and digits > 4 and all(c in "0123456789abcdefABCDEF" for c in value))
 
 
 def _flagged(match: re.Match[str]) -> str:
@@ -281,7 +312,7 @@ def _option_value(word: str, before: str, options: tuple[tuple[str, ...], tuple[
 
 def _user_and_password(option: str, value: str) -> str:
     """`-u name:password` keeps the name; a name alone is no secret."""
-    if option in _OPTIONS["curl"][0]:
+    if option.rstrip("=") in _OPTIONS["curl"][0]:
         user, colon, password = value.partition(":")
         return f"{user}:{REDACTED}" if colon and password else value
     return value if value.startswith(REDACTED) else REDACTED

@@ -222,7 +222,7 @@ def test_a_terminal_is_the_callers_with_its_size(copy: Copy) -> None:
         terminal.spawned.expect("size 121 33")
         assert terminal.ending() == 0
     with copy.terminal("facts") as terminal:
-        assert json.loads(terminal.read(r"(\{.*\})")[0])["ttys"] == [True, True, True]
+        assert json.loads(terminal.read(r"(\{.*\})\r\n")[0])["ttys"] == [True, True, True]
 
 
 def test_it_can_ask_and_be_answered(copy: Copy) -> None:

@@ -129,10 +129,13 @@ impl Job {
         self.phase = Phase::Appearing;
         self.started = now;
         let kdl = std::mem::take(&mut self.params.kdl);
-        Step::Waiting(vec![match self.params.mode {
-            Mode::Override => Effect::OverrideLayout(kdl),
-            Mode::NewTabs | Mode::Replace => Effect::NewTabs(kdl),
-        }])
+        Step::Waiting(vec![
+            match (self.params.mode, self.params.layout_file.take()) {
+                (Mode::Override, Some(path)) => Effect::OverrideLayoutFile { path, kdl },
+                (Mode::Override, None) => Effect::OverrideLayout(kdl),
+                (Mode::NewTabs | Mode::Replace, _) => Effect::NewTabs(kdl),
+            },
+        ])
     }
 
     /// To be called at every manifest and at the deadline.

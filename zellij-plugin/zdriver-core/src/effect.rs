@@ -113,6 +113,11 @@ pub enum Effect {
     ListClients,
     WatchInput(bool),
     OverrideLayout(String),
+    /// The same KDL from a file; its path is without `.kdl`.
+    OverrideLayoutFile {
+        path: String,
+        kdl: String,
+    },
     NewTabs(String),
     CloseTab(usize),
     CloseTerminal(u32),

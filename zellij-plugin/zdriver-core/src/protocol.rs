@@ -121,6 +121,10 @@ pub enum Mode {
 pub struct Apply {
     pub mode: Mode,
     pub kdl: String,
+    /// Path, without `.kdl`, of a file that holds `kdl`. Zellij gives panes their `contents_file`
+    /// in an `override` only when it reads the layout from a file.
+    #[serde(default)]
+    pub layout_file: Option<String>,
     #[serde(default)]
     pub focus_tab: Option<usize>,
     #[serde(default)]

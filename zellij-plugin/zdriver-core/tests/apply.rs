@@ -143,6 +143,22 @@ fn a_session_in_use_is_never_replaced() {
 }
 
 #[test]
+fn an_override_takes_the_layout_from_a_file_where_one_is_named() {
+    let file = json!({"layout_file": "/run/layout"});
+    let mut world = leader();
+    let effects = world.call(7, "apply", request("override", json!([1]), file.clone()));
+    let wanted = Effect::OverrideLayoutFile {
+        path: "/run/layout".into(),
+        kdl: "layout { tab; }".into(),
+    };
+    assert!(effects.contains(&wanted));
+    // new tabs get their panes' contents from the text as well
+    let mut world = leader();
+    let effects = world.call(7, "apply", request("new_tabs", json!([1]), file));
+    assert!(effects.iter().any(|e| matches!(e, Effect::NewTabs(_))));
+}
+
+#[test]
 fn a_layout_that_zellij_refuses_changes_nothing() {
     for mode in ["override", "new_tabs", "replace"] {
         let mut world = leader();

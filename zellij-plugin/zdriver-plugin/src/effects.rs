@@ -63,9 +63,13 @@ pub fn run(effect: Effect) -> Option<Event> {
         Effect::ListClients => list_clients(),
         Effect::WatchInput(true) => events::subscribe_with_input(),
         Effect::WatchInput(false) => unsubscribe(&[EventType::InputReceived]),
-        Effect::OverrideLayout(kdl) => {
-            let none = BTreeMap::new();
-            override_layout(LayoutInfo::Stringified(kdl), false, false, false, none);
+        Effect::OverrideLayout(kdl) => replace_all(LayoutInfo::Stringified(kdl)),
+        // without a folder for layouts Zellij would look for the path among its own layouts
+        Effect::OverrideLayoutFile { kdl, .. } if get_layout_dir().is_empty() => {
+            replace_all(LayoutInfo::Stringified(kdl));
+        }
+        Effect::OverrideLayoutFile { path, .. } => {
+            replace_all(LayoutInfo::File(path, LayoutMetadata::default()));
         }
         Effect::NewTabs(kdl) => {
             new_tabs_with_layout(&kdl);
@@ -116,6 +120,10 @@ fn attach(argv: &[String]) {
     let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
     let none = BTreeMap::new();
     run_command_with_env_variables_and_cwd(&argv, none, PathBuf::from("/"), BTreeMap::new());
+}
+
+fn replace_all(layout: LayoutInfo) {
+    override_layout(layout, false, false, false, BTreeMap::new());
 }
 
 fn check(kdl: &str) -> Result<(), String> {

@@ -41,6 +41,24 @@ def test_a_killed_daemon_is_back_within_five_seconds(home: Home, zellij: Zellij,
     assert len(pipes) == 2  # none of the old daemon's is left
 
 
+def test_a_daemon_that_begins_anew_still_finds_the_session_that_lives_on(
+    home: Home, zellij: Zellij, project: Path
+) -> None:
+    """Window closed, daemon killed: who opens Zellij first may be met before the old session is."""
+    first = zellij.start("lives", cwd=project)
+    wait_connected(home, "lives")
+    first.line("tail -f /dev/null")
+    first.wait_running("tail", "-f", "/dev/null")
+    server = first.server_pid()
+    first.close_window()
+    daemon = ask(home, "daemon.status")["pid"]
+    os.kill(daemon, signal.SIGKILL)
+    again = zellij.start(cwd=project)
+    again.window.wait_for("tail -f /dev/null")
+    until(lambda: zellij.sessions() == ["lives"], what="the blank session to end", deadline=15)
+    assert first.server_pid() == server
+
+
 def test_without_permission_nothing_else_breaks(home: Home, zellij: Zellij, project: Path) -> None:
     home.write_config(granted=False)
     (Path(home.env["XDG_CACHE_HOME"]) / "zellij" / "permissions.kdl").unlink()

@@ -23,6 +23,8 @@ from zdriver.core.errors import Conflict, NotFound, StoreDamaged, Unavailable, Z
 log = logging.getLogger(__name__)
 
 ASK_TIMEOUT = 1.0  #: seconds another session gets to say who is attached
+#: Seconds after the daemon's start in which the plugins of sessions that live on attach again.
+REJOIN = 5.0
 SWITCH_TIMEOUT = 3.0  #: seconds a client gets to go over
 BANNER_SECONDS = 20
 OFFER_SECONDS = 0  #: stays until a key
@@ -49,12 +51,14 @@ class Openings:
         self._policy = policy
         self._ended_by_itself = ended_by_itself
         self._clock = clock
+        self._begun = time.monotonic()
         #: Server's key → generation that its banner offers. Lost with the daemon, as is the banner's use.
         self._offers: dict[str, int] = {}
 
     def opened(self, terminal: Terminal) -> choosing.Decision:
         """Decide about a session at its first state, and do it. Within `terminal.exclusive()`."""
         self._note_ends()
+        self._await_others(terminal)
         opening = _opening(terminal)
         decision = choosing.choose(
             opening,
@@ -116,6 +120,20 @@ class Openings:
         for server in self._ledger.open_servers():
             if not is_running(server):
                 self._ledger.ended(server.key, crashed=not self._ended_by_itself(server))
+
+    def _await_others(self, terminal: Terminal) -> None:
+        """A daemon that has just started may not have met the sessions of this root that live on."""
+
+        def all_back() -> bool:
+            return all(
+                (other := self._terminals.find(server.name)) is not None and other.key == server.key
+                for server in self._ledger.open_servers()
+                if server.root == terminal.root and server.key != terminal.key and is_running(server)
+            )
+
+        left = self._begun + REJOIN - time.monotonic()
+        if left > 0 and not terminal.settle(all_back, timeout=left):
+            log.warning("%s: a session of %s did not attach again", terminal.zellij_session, terminal.root)
 
     def _live(self, terminal: Terminal) -> list[choosing.Live]:
         found = []

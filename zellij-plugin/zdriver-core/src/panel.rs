@@ -20,6 +20,9 @@ use crate::view::Style;
 const ORPHAN: Millis = 3_000;
 /// A letter that is followed by another so soon was meant for the shell.
 const HOLD: Millis = 500;
+/// A banner that goes stays hidden this long: keys that Zellij had already sent to it are handed
+/// on, too, where a closed one would lose them.
+const LINGER: Millis = 400;
 /// How long a report stays.
 const REPORT: Millis = 8_000;
 
@@ -51,6 +54,8 @@ pub struct Panel {
     close_at: Option<Millis>,
     held: Option<(Key, Millis)>,
     query_at: Option<Millis>,
+    /// Hidden already, and about to close.
+    leaving: bool,
 }
 
 /// Columns and rows of the pane, frame included.
@@ -89,6 +94,7 @@ impl Panel {
             close_at: Some(now + ORPHAN),
             held: None,
             query_at: None,
+            leaving: false,
         }
     }
 

@@ -354,7 +354,20 @@ fn the_first_key_ends_the_banner_and_reaches_the_shell() {
         let mut world = banner(keys);
         let effects = world.event(Event::Key(key));
         assert_eq!(typed_on(&effects), [text]);
-        assert!(closes(&effects) && asked(&effects).is_empty());
+        assert!(effects.contains(&Effect::HideSelf) && asked(&effects).is_empty());
+        assert!(closes(&world.pass(400)));
+    }
+}
+
+#[test]
+fn keys_that_were_on_their_way_to_a_banner_that_goes_reach_the_shell_too() {
+    let mut world = banner("undo");
+    world.key(Code::Char('l'));
+    // `u` would undo, were the banner still there
+    for c in ['s', 'u'] {
+        let effects = world.key(Code::Char(c));
+        assert_eq!(typed_on(&effects), [c.to_string()]);
+        assert!(!effects.contains(&Effect::HideSelf) && asked(&effects).is_empty());
     }
 }
 

@@ -105,19 +105,22 @@ impl Panel {
     }
 
     pub(super) fn close(&mut self) -> Vec<Effect> {
-        self.close_typed(false)
-    }
-
-    /// `typed`: a key went on to a shell.
-    pub(super) fn close_typed(&mut self, typed: bool) -> Vec<Effect> {
-        let plugin = self.identity.plugin_id;
         self.close_at = None;
         let mut effects = Vec::new();
-        if self.show.leader != 0 || self.granted {
-            effects.extend(self.send(&ToLeader::Closing { plugin, typed }));
+        if !self.leaving {
+            effects.extend(self.say_closing(false));
         }
         effects.push(Effect::CloseSelf);
         effects
+    }
+
+    /// `typed`: a key went on to a shell.
+    pub(super) fn say_closing(&mut self, typed: bool) -> Vec<Effect> {
+        if self.show.leader == 0 && !self.granted {
+            return vec![];
+        }
+        let plugin = self.identity.plugin_id;
+        self.send(&ToLeader::Closing { plugin, typed })
     }
 }
 

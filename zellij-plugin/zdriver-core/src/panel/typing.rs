@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{size_of, Panel, HOLD, KINDS, MENU};
+use super::{size_of, Panel, HOLD, KINDS, LINGER, MENU};
 use crate::effect::{Effect, Millis};
 use crate::inside::Screen;
 use crate::keys::{to_bytes, Code, Key};
@@ -110,7 +110,7 @@ impl Panel {
                 self.prompt.paste(pasted);
                 self.filter(now, &before)
             }
-            Screen::Banner => self.pass_on(pasted.to_owned()),
+            Screen::Banner => self.pass_on(now, pasted.to_owned()),
             _ => vec![],
         }
     }
@@ -124,8 +124,11 @@ impl Panel {
     }
 
     pub(super) fn banner_key(&mut self, now: Millis, key: &Key) -> Vec<Effect> {
+        if self.leaving {
+            return self.pass_on(now, to_bytes(key));
+        }
         if let Some((held, _)) = self.held.take() {
-            return self.pass_on(to_bytes(&held) + &to_bytes(key));
+            return self.pass_on(now, to_bytes(&held) + &to_bytes(key));
         }
         match (self.show.banner.keys.as_str(), key.code) {
             ("restore", Code::Enter) => self.choose("restore", 0),
@@ -136,7 +139,7 @@ impl Panel {
                 vec![]
             }
             (_, Code::Esc) => self.close(),
-            _ => self.pass_on(to_bytes(key)),
+            _ => self.pass_on(now, to_bytes(key)),
         }
     }
 
@@ -150,10 +153,16 @@ impl Panel {
     }
 
     /// The banner goes, and what was typed reaches the pane it was meant for.
-    pub(super) fn pass_on(&mut self, text: String) -> Vec<Effect> {
-        let mut effects = self.close_typed(true);
+    pub(super) fn pass_on(&mut self, now: Millis, text: String) -> Vec<Effect> {
+        let mut effects = Vec::new();
         if let Some(terminal) = self.show.pane {
-            effects.insert(0, Effect::WriteChars { terminal, text });
+            effects.push(Effect::WriteChars { terminal, text });
+        }
+        if !self.leaving {
+            effects.extend(self.say_closing(true));
+            effects.push(Effect::HideSelf);
+            self.leaving = true;
+            self.close_at = Some(now + LINGER);
         }
         effects
     }

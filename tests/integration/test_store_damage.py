@@ -164,6 +164,15 @@ def test_without_its_first_page(path: Path, size: int, with_: Callable[[int], by
     assert found == ALL
 
 
+@pytest.mark.parametrize("which", [0, -1])
+def test_without_a_page_of_its_schema(path: Path, which: int) -> None:
+    """SQLite then refuses to prepare any statement, though every row is there."""
+    leaf = pages_of(path, "sqlite_schema")[which]
+    overwrite(path, (leaf - 1) * PAGE, garbage(PAGE, leaf))
+    found, _ = recovered(path, path.read_bytes())
+    assert found == ALL
+
+
 def test_a_truncated_file(path: Path) -> None:
     damaged = path.read_bytes()[: path.stat().st_size // 2 // PAGE * PAGE + 100]
     path.write_bytes(damaged)

@@ -131,7 +131,7 @@ def _fill(files: StoreFiles, aside: Path, backups: list[Path], clock: Clock, rea
         connection.execute("BEGIN IMMEDIATE")
         done = salvage.copy_readable(aside, connection)
         if done.rows == 0 or "contexts" in done.incomplete or "entries" in done.incomplete:
-            _without_first_page(files, aside, connection, done)
+            _with_own_schema(files, aside, connection, done)
         backup, more = _from_backup(connection, backups, done)
         salvage.mend(connection)
         salvage.rebuild_search(connection)
@@ -157,18 +157,19 @@ def _fill(files: StoreFiles, aside: Path, backups: list[Path], clock: Clock, rea
     return recovery
 
 
-def _without_first_page(
+def _with_own_schema(
     files: StoreFiles, aside: Path, connection: apsw.Connection, done: salvage.Salvaged
 ) -> None:
-    """Try again with a first page of our own: it is the one that all others hang on."""
-    patched = files.fresh.with_name(files.fresh.name + ".page1")
+    """Try again with header and schema of our own: they are what all others hang on."""
+    patched = files.fresh.with_name(files.fresh.name + ".schema")
     try:
         _remove(patched)
-        salvage.transplant(aside, files.fresh, patched)
+        try:
+            salvage.transplant(aside, files.fresh, patched)
+        except (OSError, ValueError, apsw.Error) as error:
+            log.warning("the damaged file cannot be copied: %s", error)
+            return
         more = salvage.copy_readable(patched, connection)
-    except (OSError, ValueError) as error:
-        log.warning("the damaged file cannot be copied: %s", error)
-        return
     finally:
         _remove(patched)
     done.rows += more.rows

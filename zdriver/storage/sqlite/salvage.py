@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 #: Keys that describe the file, not its content: the new file has its own.
 _OWN_META = ("schema", "min_compatible")
 _ROWID_MAX = 2**63 - 1
+_PAGE = 4096  #: bytes of a page in every store of ours
 #: Rowids that one damaged place may span, and looks at places, before the rest is given up.
 _STEP_MAX = 1 << 24
 _PROBES = 20_000
@@ -55,22 +56,36 @@ def copy_readable(source: Path, target: apsw.Connection, *, only: list[str] | No
 
 
 def transplant(damaged: Path, fresh: Path, to: Path) -> None:
-    """A copy of `damaged` with the first page of `fresh`, a store of the same schema without rows.
+    """A copy of `damaged` with the header and schema of `fresh`, a store of the same schema without rows.
 
-    The first page holds the header and the schema; without it nothing else is found, though
-    it may all be there. Tables made in the same order begin at the same pages; should they
-    not, the rows do not fit the tables and are left out. Raises OSError.
+    The first page holds the header and the root of the schema, some others the rest of that; without
+    any of them nothing else is found, though it may all be there. Tables made in the same order
+    begin at the same pages; should they not, the rows do not fit the tables and are left out.
+    Raises OSError and apsw.Error.
     """
     shutil.copyfile(damaged, to)
     log_ = damaged.with_name(damaged.name + "-wal")
     if log_.exists():
         shutil.copyfile(log_, to.with_name(to.name + "-wal"))
-    with fresh.open("rb") as source:
-        page = bytearray(source.read(4096))
-    # "version valid for" other than the change counter: SQLite takes the size from the file.
-    page[92:96] = bytes(b ^ 0xFF for b in page[24:28])
-    with to.open("r+b") as target:
-        target.write(page)
+    with fresh.open("rb") as source, to.open("r+b") as target:
+        for number in _schema_pages(fresh):
+            source.seek((number - 1) * _PAGE)
+            page = bytearray(source.read(_PAGE))
+            if number == 1:
+                # "version valid for" other than the change counter: SQLite takes the size from the file.
+                page[92:96] = bytes(b ^ 0xFF for b in page[24:28])
+            target.seek((number - 1) * _PAGE)
+            target.write(page)
+
+
+def _schema_pages(path: Path) -> list[int]:
+    """Numbers of the pages that hold the schema, the first one among them."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        listed = connection.execute("SELECT pageno FROM dbstat WHERE name = 'sqlite_schema' ORDER BY pageno")
+        return [int(row[0]) for row in listed]
+    finally:
+        close_quietly(connection)
 
 
 def rebuild_search(connection: apsw.Connection) -> None:

@@ -309,6 +309,7 @@ def test_a_damaged_store_is_told_by_the_command_that_meets_it_once(home: Home, c
     cli("daemon", "stop")
     home.database.write_bytes(b"no database" * 1000)
     assert cli.data("intent") is None or cli.data("intent")["text"] == "kept"  # by the backup
+    assert cli("daemon", "status").stderr.count("! the store was damaged") == 1
     told = cli("intent")
     assert told.stderr.startswith("! the store was damaged")
     (kept,) = home.database.parent.glob("zdriver.db.damaged-*")

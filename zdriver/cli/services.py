@@ -37,13 +37,12 @@ def services(
     tell     show what the daemon has to say: that it recovered a damaged store
     """
     from zdriver.library import connect
+    from zdriver.rpc.protocol import CLI
 
-    # Who completes a word or reads JSON shows nobody what the daemon has to say.
-    person = click.get_current_context(silent=True) is not None and not settings().json
-    with (
-        progress(doing),
-        connect(start=start, timeout=timeout, client="cli" if person else "quiet") as driver,
-    ):
+    # It is said once: not to who completes a word or reads JSON, and shows it to nobody.
+    tell = tell and click.get_current_context(silent=True) is not None and not settings().json
+    client = CLI if tell else "quiet"
+    with progress(doing), connect(start=start, timeout=timeout, client=client) as driver:
         try:
             yield driver
         finally:

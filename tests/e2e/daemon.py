@@ -24,15 +24,17 @@ def ask(home: Home, method: str, **params: Any) -> Any:
         return None
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(20)
+        line = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         try:
             client.connect(str(path))
-        except OSError:
+            client.sendall(json.dumps(line).encode() + b"\n")
+            with client.makefile("rb") as answers:
+                raw = answers.readline()
+        except OSError:  # there was one, and it was killed
             return None
-        line = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        client.sendall(json.dumps(line).encode() + b"\n")
-        with client.makefile("rb") as answers:
-            raw = answers.readline()
-    answer = json.loads(raw) if raw else {"error": {"message": "the daemon closed the connection"}}
+    if not raw:
+        return None
+    answer = json.loads(raw)
     assert "error" not in answer, answer["error"]
     return answer["result"]
 

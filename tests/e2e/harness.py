@@ -91,6 +91,15 @@ class Opened(Session):
     def screen(self) -> str:
         return self.window.screen()
 
+    def welcomed(self) -> Opened:
+        """Wait for the banner of a restore, before anything else is asked of Zellij.
+
+        To plugins a `zellij action` is input like a key: a session that is asked while zdriver
+        decides counts as one in which somebody types, and is left alone.
+        """
+        self.window.wait_for("Welcome back")
+        return self
+
     def close_window(self) -> None:
         """What closing a terminal's window does: SIGHUP. Zellij only detaches."""
         self.window.close()

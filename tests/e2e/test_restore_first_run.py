@@ -50,9 +50,8 @@ def test_set_up_before_zellij_was_ever_opened(
     until(lambda: "zellij:about" not in opened.dump_layout(), what="the tip to go", shows=opened.screen)
     opened.window.wait_for("project $")
     work_and_kill(home, opened)
-    again = zellij.start("second", cwd=project)
+    again = zellij.start("second", cwd=project).welcomed()
     again.wait_running(*TAIL)
-    again.window.wait_for("Welcome back")
 
 
 def test_permissions_given_by_pressing_y(home: Home, zellij: Zellij, project: Path) -> None:
@@ -62,5 +61,5 @@ def test_permissions_given_by_pressing_y(home: Home, zellij: Zellij, project: Pa
     opened.keys("y")
     opened.window.wait_for(lambda screen: "Allow? (y/n)" not in screen)
     work_and_kill(home, opened)
-    again = zellij.start("second", cwd=project)
+    again = zellij.start("second", cwd=project).welcomed()
     again.wait_running(*TAIL)

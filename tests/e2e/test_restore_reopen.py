@@ -49,7 +49,7 @@ def test_closed_by_its_user_and_opened_under_another_name(home: Home, zellij: Ze
     ask(home, "context.set_intent", text="Refactor database layer", place=_place(project, "first"))
     first.keys("C-q")
     first.window.wait_ended()
-    second = zellij.start("second", cwd=project)
+    second = zellij.start("second", cwd=project).welcomed()
     check_back(second, project)
     second.window.wait_for("Welcome back: Refactor database layer")
     intent = ask(home, "context.intent", place=_place(project, "second"))
@@ -59,7 +59,7 @@ def test_closed_by_its_user_and_opened_under_another_name(home: Home, zellij: Ze
 def test_killed_right_after_a_change_has_settled(home: Home, zellij: Zellij, project: Path) -> None:
     first = worked_in(home, zellij, project)
     server = first.kill_server()
-    second = zellij.start(cwd=project)
+    second = zellij.start(cwd=project).welcomed()
     check_back(second, project)
     assert second.server_pid() != server
 
@@ -88,14 +88,14 @@ def test_the_last_of_two_folders_wins(home: Home, zellij: Zellij, project: Path)
         opened.line(f"cd '{project / name}'")
         wait_recorded(home, opened.name, lambda panes, name=name: panes[-1]["cwd"] == str(project / name))
         opened.kill_server()
-        opened = zellij.start(cwd=project)
+        opened = zellij.start(cwd=project).welcomed()
         worker = opened.wait_panes(2)[1]
         assert worker.cwd == str(project / name)
 
 
 def test_a_command_that_ends_leaves_its_shell(home: Home, zellij: Zellij, project: Path) -> None:
     worked_in(home, zellij, project).kill_server()
-    again = zellij.start(cwd=project)
+    again = zellij.start(cwd=project).welcomed()
     check_back(again, project)
     again.action("focus-pane-id", f"terminal_{again.panes()[1].id}")
     again.keys("C-c")
@@ -106,7 +106,7 @@ def test_a_command_that_ends_leaves_its_shell(home: Home, zellij: Zellij, projec
 
 def test_what_was_restored_can_be_taken_back(home: Home, zellij: Zellij, project: Path) -> None:
     worked_in(home, zellij, project).kill_server()
-    again = zellij.start(cwd=project)
+    again = zellij.start(cwd=project).welcomed()
     check_back(again, project)
     place = _place(project, again.name)
     undone = ask(home, "restore.undo", place=place)
@@ -123,7 +123,7 @@ def test_what_was_restored_can_be_taken_back(home: Home, zellij: Zellij, project
 
 def test_restoring_twice_changes_nothing(home: Home, zellij: Zellij, project: Path) -> None:
     worked_in(home, zellij, project).kill_server()
-    again = zellij.start(cwd=project)
+    again = zellij.start(cwd=project).welcomed()
     check_back(again, project)
     before = again.panes()
     generation = ask(home, "snapshot.list", zellij_session="first")[0]["generation"]

@@ -76,7 +76,7 @@ def test_tabs_splits_and_floating_panes(home: Home, zellij: Zellij, project: Pat
     before = opened.panes()
     wait_recorded(home, "shapes", lambda panes: [p.get("name") for p in panes][-1] == "above")
     opened.kill_server()
-    again = zellij.start(cwd=project)
+    again = zellij.start(cwd=project).welcomed()
     check_same(before, again.wait_panes(5))
     assert again.active_tab() == "second tab"
 
@@ -88,7 +88,7 @@ def test_stacked_panes(home: Home, zellij: Zellij, project: Path) -> None:
     before = opened.wait_panes(4)
     wait_recorded(home, "stacked", lambda panes: len(panes) == 4)
     opened.kill_server()
-    again = zellij.start(cwd=project)
+    again = zellij.start(cwd=project).welcomed()
     check_same(before, again.wait_panes(4))
 
 
@@ -103,7 +103,7 @@ def test_a_layout_of_the_users_own_keeps_its_bar(home: Home, zellij: Zellij, pro
     before = opened.wait_panes(2)
     wait_recorded(home, "own", lambda panes: len(panes) == 2)
     opened.kill_server()
-    again = zellij.start(cwd=project)
+    again = zellij.start(cwd=project).welcomed()
     check_same(before, again.wait_panes(2))
     assert again.dump_layout().count("compact-bar") >= 1
     again.action("new-tab", "--name", "later")

@@ -47,9 +47,9 @@ def test_two_sessions_in_two_worktrees_do_not_mix(
     two = with_work(home, zellij, "two", feature, "12")
     one.kill_server()
     two.kill_server()
-    back = zellij.start(cwd=feature)
+    back = zellij.start(cwd=feature).welcomed()
     back.wait_running("tail", "-s", "12", "-f", "/dev/null")
-    other = zellij.start(cwd=trunk)
+    other = zellij.start(cwd=trunk).welcomed()
     other.wait_running("tail", "-s", "11", "-f", "/dev/null")
     assert [pane.cwd for pane in back.wait_panes(2)] == [str(feature)] * 2
     assert [pane.cwd for pane in other.wait_panes(2)] == [str(trunk)] * 2
@@ -71,9 +71,8 @@ def test_two_tabs_in_two_worktrees_keep_their_intents_apart(
     wait_recorded(home, "both", lambda panes: [(p["cwd"], p.get("command", [])) for p in panes] == shells)
     check_intents(home, "both", trunk, feature)
     opened.kill_server()
-    again = zellij.start("again", cwd=trunk)
+    again = zellij.start("again", cwd=trunk).welcomed()
     assert [pane.cwd for pane in again.wait_panes(2)] == [str(trunk), str(feature)]
-    again.window.wait_for("Welcome back")
     check_intents(home, "again", trunk, feature)
 
 

@@ -128,7 +128,7 @@ class LiveSession:
 
     @property
     def connected(self) -> bool:
-        return self._bridge.alive and self._bridge.ready.is_set()
+        return self._bridge.connected
 
     def start(self) -> None:
         self._bridge.start()

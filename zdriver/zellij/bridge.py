@@ -140,6 +140,11 @@ class Bridge:
         return self._thread.is_alive() and not self._closing
 
     @property
+    def connected(self) -> bool:
+        """The plugin has answered on the pipes that are open now."""
+        return self.ready.is_set() and self._down_fd >= 0 and not self._closing
+
+    @property
     def waiting(self) -> int:
         """Requests that have no answer yet."""
         return len(self._pending)
@@ -200,12 +205,12 @@ class Bridge:
         give_up = time.monotonic() + READY_TIMEOUT
         pause = SPAWN_AGAIN
         while True:
-            self.ready.clear()
             began = time.monotonic()
             reason = self._once(watch, began + READY_TIMEOUT)
             now = time.monotonic()
             if self.ready.is_set():
                 give_up = now + READY_TIMEOUT
+            self.ready.clear()
             if self._closing or now >= give_up:
                 return self._closing or reason
             self._refuse_pending(reason)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
+from msgspec.structs import replace
 
 from tests.contract.conftest import Ticking
+from zdriver.context.contents import Packed
 from zdriver.context.layout import Frame, Layout, Pane, Plugin, Split, Tab, terminals
-from zdriver.context.model import Place
+from zdriver.context.model import Place, SnapshotInfo
+from zdriver.context.scrollback import keep
 from zdriver.context.service import ContextService
 from zdriver.context.snapshots import Captured, SnapshotService
 from zdriver.core.errors import NotFound, StoreDamaged, Unavailable
@@ -110,27 +113,82 @@ def test_secrets_are_cut_and_the_pane_says_so(snapshots: SnapshotService) -> Non
     assert snapshots.record("s", "/w", given, "change") is None
 
 
+def kept(lines: list[str]) -> Packed:
+    return keep("".join(lines), 100_000)
+
+
+def shown_texts(snapshots: SnapshotService, generation: int = 0) -> list[str]:
+    panes = terminals(snapshots.show(generation).layout.tabs[0])
+    return [snapshots.scrollback(pane.contents) if pane.contents else "" for pane in panes]
+
+
 def test_scrollback_is_kept_once(snapshots: SnapshotService, store: Store) -> None:
     lines = [f"line {i} of the output\n" for i in range(5000)]
-
     first = snapshots.record(
-        "s", "/w", layout(("a",), contents="t1"), "change", scrollback={"t1": "".join(lines[:4000]) + SECRET}
+        "s",
+        "/w",
+        layout(("a",), contents="t1"),
+        "change",
+        scrollback={"t1": kept([*lines[:4000], SECRET])},
     )
     assert first is not None
     # The upper lines scrolled away, new ones came: most of it is there already.
     second = snapshots.record(
-        "s", "/w", layout(("b",), contents="t1"), "change", scrollback={"t1": "".join(lines[500:])}
+        "s", "/w", layout(("b",), contents="t1"), "change", scrollback={"t1": kept(lines[500:])}
     )
     assert second is not None
-    keys = [terminals(snapshots.show(one.generation).layout.tabs[0])[0].contents for one in (first, second)]
-    assert snapshots.scrollback(keys[0]) == "".join(lines[:4000]) + "‹redacted›"
-    assert snapshots.scrollback(keys[1]) == "".join(lines[500:])
+    assert shown_texts(snapshots, first.generation) == ["".join(lines[:4000]) + "‹redacted›\n"]
+    assert shown_texts(snapshots, second.generation) == ["".join(lines[500:])]
     old, new = linked(store, first.generation), linked(store, second.generation)
     assert len(old & new) > 0.7 * len(old)
     # A pane whose text was not given has none.
     third = snapshots.record("s", "/w", layout(("c",), contents="t1"), "change")
     assert third is not None
-    assert terminals(snapshots.show().layout.tabs[0])[0].contents == ""
+    assert shown_texts(snapshots) == [""]
+
+
+def test_new_texts_alone_go_into_the_newest_generation(snapshots: SnapshotService, store: Store) -> None:
+    def record(one: Packed | None, two: Packed | None) -> SnapshotInfo | None:
+        both = layout(("a",), ("b",), contents="t1")
+        tab = both.tabs[0]
+        assert isinstance(tab.tiled[0], Split)
+        first, second = tab.tiled[0].children
+        named = replace(tab.tiled[0], children=(first, replace(second, contents="t2")))
+        texts = {name: text for name, text in (("t1", one), ("t2", two)) if text is not None}
+        return snapshots.record(
+            "s", "/w", Layout(tabs=(replace(tab, tiled=(named,)),)), "change", scrollback=texts
+        )
+
+    def blobs() -> int:
+        row = store.read(lambda tx: tx.one("snapshot.count_blobs"))
+        assert row is not None
+        return int(row["blobs"])
+
+    made = record(None, None)
+    assert made is not None
+    without = blobs()
+    assert record(kept(["one\n"]), None) is None
+    assert shown_texts(snapshots) == ["one\n", ""]
+    # What is not known, as after a restart of the daemon, stays.
+    assert record(None, kept(["two\n"])) is None
+    assert shown_texts(snapshots) == ["one\n", "two\n"]
+    assert record(kept(["other\n"]), None) is None
+    assert shown_texts(snapshots) == ["other\n", "two\n"]
+    assert snapshots.show().info == made
+    # A cleared pane's text is gone, and nothing of the earlier ones is left behind.
+    assert record(Packed("", {}), Packed("", {})) is None
+    assert shown_texts(snapshots) == ["", ""]
+    assert blobs() == without
+    row = store.read(lambda tx: tx.one("snapshot.by_generation", generation=made.generation))
+    assert row is not None
+    assert row["size"] < 1000
+    # A pinned one is as it was when it was pinned.
+    assert record(kept(["pinned\n"]), None) is None
+    snapshots.pin(made.generation)
+    fresh = record(kept(["later\n"]), None)
+    assert fresh is not None
+    assert shown_texts(snapshots, made.generation) == ["pinned\n", ""]
+    assert shown_texts(snapshots, fresh.generation) == ["later\n", ""]
 
 
 def test_a_damaged_generation_is_passed_over(snapshots: SnapshotService, store: Store) -> None:

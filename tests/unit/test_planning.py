@@ -228,7 +228,17 @@ def test_the_request_types_what_runs_and_suspends_what_waits() -> None:
     assert request.close_tabs == ()
     assert request.kdl.count("start_suspended true") == 1
     raw = msgspec.json.decode(msgspec.json.encode(request))
-    assert set(raw) == {"mode", "kdl", "focus_tab", "close_tabs", "writes", "expect", "order", "timeout"}
+    assert set(raw) == {
+        "mode",
+        "kdl",
+        "layout_file",
+        "focus_tab",
+        "close_tabs",
+        "writes",
+        "expect",
+        "order",
+        "timeout",
+    }
     replacing = apply_request(made, plans, "replace", render=render_layout, close_tabs=(4,))
     assert replacing.close_tabs == (4,)
 

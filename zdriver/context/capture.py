@@ -35,6 +35,7 @@ from zdriver.context.manifest import (
     is_popup,
 )
 from zdriver.context.matching import assign, match_floating
+from zdriver.context.scrollback import mark
 
 __all__ = [
     "Command",
@@ -60,31 +61,46 @@ _SCROLLBACK = re.compile(r"/[0-9a-f]{8}-[0-9a-f-]{27}\.dump\Z")
 
 
 def build_layout(
-    state: State, processes: Processes, dump: Layout | None, previous: Layout | None = None
+    state: State,
+    processes: Processes,
+    dump: Layout | None,
+    previous: Layout | None = None,
+    *,
+    mark: bool = False,
 ) -> Layout | None:
     """The session's layout, or None where `state` and `dump` do not describe one.
 
     previous   the layout before this one, or the one just restored: a command that waits for
                Enter has no process, and of an editor's a dump loses folder and arguments
+    mark       give each terminal pane `scrollback.mark(id)` as its `contents`
     """
-    return _Builder(state, processes, strict=False, previous=previous).layout(dump)
+    return _Builder(state, processes, strict=False, previous=previous, mark=mark).layout(dump)
 
 
-def update_layout(previous: Layout, state: State, processes: Processes) -> Layout | None:
+def update_layout(
+    previous: Layout, state: State, processes: Processes, *, mark: bool = False
+) -> Layout | None:
     """`previous` with today's names, focus, cwds and commands, where its structure still holds.
 
     None when panes or tabs came, went or changed places: then a dump is needed.
     """
-    return _Builder(state, processes, strict=True).layout(previous)
+    return _Builder(state, processes, strict=True, mark=mark).layout(previous)
 
 
 class _Builder:
     def __init__(
-        self, state: State, processes: Processes, *, strict: bool, previous: Layout | None = None
+        self,
+        state: State,
+        processes: Processes,
+        *,
+        strict: bool,
+        previous: Layout | None = None,
+        mark: bool = False,
     ) -> None:
         self.state = state
         self.processes = processes
         self.strict = strict
+        self.mark = mark
         #: Zellij's one-line form of a command → the panes that had it, the first last
         self.earlier: dict[str, list[Pane]] = {}
         for tab in reversed(previous.tabs if previous else ()):
@@ -189,6 +205,7 @@ class _Builder:
             focus=pane.focused,
             exited=ended,
             redacted=leaf.redacted and argv == leaf.command,
+            contents=mark(pane.id) if self.mark else leaf.contents,
         )
 
     def process(self, leaf: Pane, pane: PaneState, *, waiting: bool) -> tuple[str, tuple[str, ...]]:

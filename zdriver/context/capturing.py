@@ -96,8 +96,10 @@ def glance(pids: Mapping[int, int]) -> Glances:
 class Capture:
     """The newest layout of one Zellij session. One thread at a time."""
 
-    def __init__(self, parse_dump: ParseDump) -> None:
+    def __init__(self, parse_dump: ParseDump, *, mark: bool = False) -> None:
+        """`mark`: name each pane's scrollback (`scrollback.mark`), since it is kept, too."""
         self._parse = parse_dump
+        self._mark = mark
         self._glances: Glances = {}
         self._dump: Layout | None = None
         self.state: State | None = None
@@ -115,7 +117,7 @@ class Capture:
                 self._dump = self._parse(state.layout)
             except InvalidInput:
                 self._dump = None
-            return self._take(build_layout(state, self.processes, self._dump))
+            return self._take(build_layout(state, self.processes, self._dump, mark=self._mark))
         return self._again(state)
 
     def refresh(self) -> bool:
@@ -135,7 +137,9 @@ class Capture:
 
     def _again(self, state: State) -> bool:
         known = self.layout or self._dump
-        return self._take(None if known is None else update_layout(known, state, self.processes))
+        return self._take(
+            None if known is None else update_layout(known, state, self.processes, mark=self._mark)
+        )
 
     def _take(self, layout: Layout | None) -> bool:
         self.needs_dump = layout is None

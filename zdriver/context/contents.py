@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
-from zdriver.context.layout import Layout, Pane, Plugin, Split, Tab
+from zdriver.context.layout import Layout, Pane, Plugin, Split, Tab, leaves
 from zdriver.core.errors import StoreDamaged
 from zdriver.core.redact import redact_argv, redact_text
 
@@ -101,16 +102,22 @@ def chunks(text: str) -> list[str]:
     return [*found, "".join(lines)] if lines else found
 
 
-def pack_scrollback(text: str) -> tuple[str, dict[str, bytes]]:
-    """The key that names a pane's scrollback, and all blobs to store for it."""
+class Packed(NamedTuple):
+    """A pane's scrollback as it is stored. Its secrets are out already (`scrollback.keep`)."""
+
+    key: str  #: names it; "" when the pane shows nothing
+    blobs: dict[str, bytes]
+
+
+def pack_scrollback(text: str) -> Packed:
     blobs: dict[str, bytes] = {}
     keys = []
-    for chunk in chunks(redact_text(text)[0]):
+    for chunk in chunks(text):
         key, data = pack(chunk.encode("utf-8", "surrogatepass"))
         blobs[key] = data
         keys.append(key)
     key, data = pack(msgspec.json.encode(keys))
-    return key, {**blobs, key: data}
+    return Packed(key, {**blobs, key: data})
 
 
 def unpack_scrollback(key: str, blob: Callable[[str], bytes]) -> str:
@@ -119,19 +126,53 @@ def unpack_scrollback(key: str, blob: Callable[[str], bytes]) -> str:
     return b"".join(unpack(each, blob(each)) for each in keys).decode("utf-8", "surrogatepass")
 
 
-def with_scrollback(layout: Layout, scrollback: Mapping[str, str]) -> tuple[Layout, dict[str, bytes]]:
+#: For each pane of a layout, in the order of `each_pane`: the key of its text, None: not known.
+Told = list[str | None]
+
+
+def with_scrollback(
+    layout: Layout, scrollback: Mapping[str, Packed]
+) -> tuple[Layout, dict[str, bytes], Told]:
     """Each `Pane.contents` that `scrollback` knows becomes the key of its stored text.
 
-    Returns the layout and the blobs; a pane whose contents are not given has none.
+    A pane whose contents are not given has none. Returns the layout, the blobs, and what of
+    each pane was given.
     """
     blobs: dict[str, bytes] = {}
+    told: Told = []
 
     def keep(pane: Pane) -> Pane:
-        text = scrollback.get(pane.contents)
-        if not text:
-            return msgspec.structs.replace(pane, contents="") if pane.contents else pane
-        key, stored = pack_scrollback(text)
-        blobs.update(stored)
-        return msgspec.structs.replace(pane, contents=key)
+        found = scrollback.get(pane.contents) if pane.contents else None
+        told.append(None if found is None else found.key)
+        key = ""
+        if found is not None:
+            blobs.update(found.blobs)
+            key = found.key
+        return pane if pane.contents == key else msgspec.structs.replace(pane, contents=key)
 
-    return each_pane(layout, keep), blobs
+    return each_pane(layout, keep), blobs, told
+
+
+def retold(layout: Layout, told: Told) -> Layout:
+    """`layout`, which has as many panes, with the texts of `told`; what is not known stays."""
+    if len(told) != sum(1 for _ in _panes(layout)):
+        return layout
+    keys = iter(told)
+
+    def change(pane: Pane) -> Pane:
+        key = next(keys)
+        return pane if key is None or key == pane.contents else msgspec.structs.replace(pane, contents=key)
+
+    return each_pane(layout, change)
+
+
+def texts(layout: Layout, blob: Callable[[str], bytes]) -> set[str]:
+    """Keys of every blob that the layout's panes need for their scrollback. Raises StoreDamaged."""
+    keys = {pane.contents for pane in _panes(layout) if pane.contents}
+    parts = (msgspec.json.decode(unpack(key, blob(key)), type=list[str]) for key in sorted(keys))
+    return keys.union(*parts)
+
+
+def _panes(layout: Layout) -> Iterator[Pane]:
+    for tab in layout.tabs:
+        yield from (*leaves(tab.tiled), *tab.floating)

@@ -10,7 +10,8 @@ from zdriver.core.clock import to_datetime
 from zdriver.core.errors import NotFound, StoreDamaged
 from zdriver.storage.port import Reading
 
-Rows = list[dict[str, Any]]
+Row = dict[str, Any]
+Rows = list[Row]
 
 
 def row_of(tx: Reading, generation: int) -> dict[str, Any]:

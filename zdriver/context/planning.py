@@ -234,6 +234,7 @@ class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     mode: Literal["override", "new_tabs", "replace"]
     kdl: str
+    layout_file: str | None = None  #: path of a file with `kdl`, without the `.kdl` of its name
     focus_tab: int | None
     close_tabs: tuple[int, ...]
     writes: tuple[Write, ...]
@@ -267,8 +268,12 @@ def apply_request(
     shell: str = "",
     close_tabs: tuple[int, ...] = (),
     timeout: float = 10.0,
+    contents: Mapping[str, str] | None = None,
 ) -> ApplyRequest:
-    """What to send to the plugin. Raises what `render` raises."""
+    """What to send to the plugin. Raises what `render` raises.
+
+    contents   by `Pane.contents`, the path of the file with what the pane showed
+    """
     wanted = planned_layout(layout, panes)
     actions: dict[tuple[int, int], Action] = {}
     writes: list[Write] = []
@@ -278,7 +283,7 @@ def apply_request(
             writes.append(Write(tab=tab, pane=pane, text=quote(each.command, shell) + "\n"))
     return ApplyRequest(
         mode=mode,
-        kdl=render(wanted, actions=actions),
+        kdl=render(wanted, actions=actions, contents=contents or {}),
         focus_tab=next((at for at, tab in enumerate(wanted.tabs) if tab.focus), None),
         close_tabs=close_tabs if mode == "replace" else (),
         writes=tuple(writes),

@@ -5,7 +5,7 @@ What becomes of each pane is decided in `planning`; here it is carried out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,6 +15,8 @@ from zdriver.context import keeping
 from zdriver.context.api import ContextApi, SnapshotApi
 from zdriver.context.capturing import is_idle_shell
 from zdriver.context.comparing import digest
+from zdriver.context.contentfiles import content_files
+from zdriver.context.contents import Packed
 from zdriver.context.layout import Layout, Pane, Tab
 from zdriver.context.ledger import Ledger, MadePane
 from zdriver.context.model import PaneFailure, PanePlan, RestoreReport, SnapshotContent, SnapshotInfo
@@ -31,7 +33,17 @@ Render = Callable[..., str]
 
 
 class Snapshots(SnapshotApi, Protocol):
-    def record(self, zellij_session: str, root: str, layout: Layout, reason: str) -> SnapshotInfo | None: ...
+    def record(
+        self,
+        zellij_session: str,
+        root: str,
+        layout: Layout,
+        reason: str,
+        *,
+        scrollback: Mapping[str, Packed] | None = None,
+    ) -> SnapshotInfo | None: ...
+
+    def scrollback(self, key: str) -> str: ...
 
     def latest_good(self, *, zellij_session: str = "", root: str = "") -> SnapshotContent | None: ...
 
@@ -90,7 +102,9 @@ class Restorer:
         if digest(now) == content.info.digest:
             panes = self.planned(content.layout, terminal)
             return self._report(terminal, content, keeping.mark(panes, range(len(now.tabs))), [])
-        self._snapshots.record(terminal.zellij_session, terminal.root, now, "before-replace")
+        self._snapshots.record(
+            terminal.zellij_session, terminal.root, now, "before-replace", scrollback=terminal.scrollback()
+        )
         return self.replace(terminal, content)
 
     def kept(self, content: SnapshotContent, terminal: Terminal) -> frozenset[int]:
@@ -119,16 +133,20 @@ class Restorer:
         mode: Mode,
         close: tuple[int, ...] = (),
     ) -> list[Outcome]:
-        request = apply_request(
-            layout,
-            panes,
-            mode,
-            render=self._render,
-            shell=_shell_of(terminal),
-            close_tabs=close,
-            timeout=APPLY_TIMEOUT,
-        )
-        applied = terminal.request("apply", request, Applied, timeout=APPLY_TIMEOUT + 2)
+        with content_files(layout, self._snapshots.scrollback) as files:
+            request = apply_request(
+                layout,
+                panes,
+                mode,
+                render=self._render,
+                shell=_shell_of(terminal),
+                close_tabs=close,
+                timeout=APPLY_TIMEOUT,
+                contents=files.by_key,
+            )
+            request = msgspec.structs.replace(request, layout_file=files.write_layout(request.kdl))
+            # The answer comes when the panes are there, so Zellij has read the files by then.
+            applied = terminal.request("apply", request, Applied, timeout=APPLY_TIMEOUT + 2)
         ids = {(pane.tab, pane.pane): pane.id for pane in applied.panes}
         said = {(each.tab, each.pane): each.reason for each in applied.failed}
         made = [(each, ids.get((each.tab_index, each.pane_index))) for each in panes]

@@ -10,7 +10,7 @@ import msgspec
 
 from zdriver.context import contents, rows, rules
 from zdriver.context.comparing import change, digest
-from zdriver.context.generations import Rows, blob, content_of, info_of, is_good, row_of
+from zdriver.context.generations import Row, Rows, blob, content_of, info_of, is_good, row_of
 from zdriver.context.layout import Layout, terminals
 from zdriver.context.model import Place, SnapshotContent, SnapshotInfo
 from zdriver.context.retention import Generation, to_drop
@@ -32,6 +32,7 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True):
     zellij_session: str
     root: str
     layout: Layout
+    scrollback: Mapping[str, contents.Packed] = {}  #: text by `Pane.contents`, of those that are known
 
 
 #: Takes a picture of the Zellij session of a place. Raises Unavailable without a plugin there.
@@ -92,6 +93,7 @@ class SnapshotService:
             captured.layout,
             "manual",
             pin=pin,
+            scrollback=captured.scrollback,
             request=request,
             digest=rows.digest("save", place, pin) if request else "",
         ).info
@@ -114,16 +116,17 @@ class SnapshotService:
         layout: Layout,
         reason: str,
         *,
-        scrollback: Mapping[str, str] | None = None,
+        scrollback: Mapping[str, contents.Packed] | None = None,
     ) -> SnapshotInfo | None:
         """Keep `layout` as a new generation; None when the newest one is the same.
 
         An empty layout is never kept: it would hide a good one. `scrollback` has the text of
-        every pane whose `contents` names it. Raises what `Store.write` raises.
+        every pane whose `contents` names it; where only texts changed, the newest generation
+        gets the new ones. Raises what `Store.write` raises.
         """
         if not any(terminals(tab) for tab in layout.tabs):
             return None
-        made = self._record(zellij_session, root, layout, reason, scrollback=scrollback or {})
+        made = self._record(zellij_session, root, layout, reason, scrollback=scrollback)
         self._prune_when_due()
         return made.info if made.fresh else None
 
@@ -166,7 +169,7 @@ class SnapshotService:
         reason: str,
         *,
         pin: bool = False,
-        scrollback: Mapping[str, str] | None = None,
+        scrollback: Mapping[str, contents.Packed] | None = None,
         request: str = "",
         digest: str = "",
     ) -> _Made:
@@ -180,7 +183,9 @@ class SnapshotService:
             if newest is not None and (
                 same if newest["generation"] == compared else _is_same(tx, newest, prepared.layout)
             ):
-                return _Made(_again(tx, newest["generation"], pin), False)
+                told = self._retell(tx, newest, prepared)
+                if told is not None:
+                    return _Made(_again(tx, newest["generation"], pin), False)
             return _Made(self._insert(tx, zellij_session, root, reason, prepared, pin), True)
 
         made = self._store.write(
@@ -189,6 +194,38 @@ class SnapshotService:
         if made.fresh:
             self._known[zellij_session] = (made.info.generation, prepared.layout)
         return made
+
+    def _retell(self, tx: Transaction, newest: Row, prepared: _Prepared) -> Row | None:
+        """Give the newest generation today's texts; None where it stays as it is: pinned, or damaged."""
+        if all(key is None for key in prepared.told):
+            return newest
+        try:
+            stored = content_of(tx, newest).layout
+            fresh = contents.retold(stored, prepared.told)
+            wanted = contents.texts(fresh, lambda each: prepared.blobs.get(each) or blob(tx, each))
+        except StoreDamaged:
+            return None
+        if fresh == stored:
+            return newest
+        if newest["pinned"]:
+            return None
+        generation = newest["generation"]
+        key, data = contents.pack(contents.encode(fresh))
+        linked = {row["key"] for row in tx.all("snapshot.linked", generation=generation)}
+        size = newest["size"]
+        for each in (wanted - linked) & prepared.blobs.keys():
+            text = prepared.blobs[each]
+            size += len(text) if tx.run("snapshot.add_blob", key=each, data=text) else 0
+            tx.run("snapshot.link_blob", generation=generation, key=each)
+        size += len(data) if tx.run("snapshot.add_blob", key=key, data=data) else 0
+        tx.run("snapshot.retell", generation=generation, content=key, size=size)
+        for each in linked - wanted:
+            tx.run("snapshot.unlink_blob", generation=generation, key=each)
+        for each in {*(linked - wanted), newest["content"]} - {key}:
+            freed = tx.one("snapshot.drop_blob_if_unused", key=each)
+            size -= freed["size"] if freed is not None else 0
+        tx.run("snapshot.retell", generation=generation, content=key, size=max(0, size))
+        return newest
 
     def _insert(
         self, tx: Transaction, zellij_session: str, root: str, reason: str, prepared: _Prepared, pin: bool
@@ -283,15 +320,16 @@ class _Prepared(msgspec.Struct, frozen=True):
     digest: str
     key: str  #: of the layout's own blob
     blobs: dict[str, bytes]
+    told: contents.Told
 
 
-def _prepare(layout: Layout, scrollback: Mapping[str, str]) -> _Prepared:
+def _prepare(layout: Layout, scrollback: Mapping[str, contents.Packed]) -> _Prepared:
     """Everything that takes time, outside of the transaction. Raises Internal when it does not read back."""
-    kept, blobs = contents.with_scrollback(contents.redact(layout), scrollback)
+    kept, blobs, told = contents.with_scrollback(contents.redact(layout), scrollback)
     key, data = contents.pack(contents.encode(kept))
     if contents.decode(contents.unpack(key, data)) != kept:
         raise Internal("a layout did not read back as it was written", hint="zdriver doctor --report")
-    return _Prepared(kept, digest(kept), key, {**blobs, key: data})
+    return _Prepared(kept, digest(kept), key, {**blobs, key: data}, told)
 
 
 def _is_same(tx: Reading, row: dict[str, Any], layout: Layout) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from zdriver.context.capturing import Capture
+from zdriver.context.contents import Packed
 from zdriver.context.layout import Layout
 
 T = TypeVar("T")
@@ -84,6 +85,10 @@ class Terminal(Protocol):
 
     def layout(self) -> Layout:
         """As it is now."""
+        ...
+
+    def scrollback(self) -> Mapping[str, Packed]:
+        """What its panes show now, by `Pane.contents`; nothing where that is not kept."""
         ...
 
     def resurrected_us(self) -> int | None:

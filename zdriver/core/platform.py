@@ -96,7 +96,7 @@ def _process_proc(pid: int) -> Process | None:
 
 def process_ps(pid: int) -> Process | None:
     """The same from `ps`, which every Unix has."""
-    text = _output("ps", "-o", "ppid=,pgid=,sess=,tpgid=,state=,lstart=", "-p", str(pid))
+    text = output("ps", "-o", "ppid=,pgid=,sess=,tpgid=,state=,lstart=", "-p", str(pid))
     fields = text.split(None, 5)
     if len(fields) < 6 or fields[4].startswith("Z"):
         return None
@@ -150,7 +150,7 @@ def _argv_proc(pid: int) -> tuple[str, ...]:
 
 def argv_ps(pid: int) -> tuple[str, ...]:
     """Words as `ps` prints them: an argument with spaces in it comes apart."""
-    return tuple(_output("ps", "-ww", "-o", "args=", "-p", str(pid)).split())
+    return tuple(output("ps", "-ww", "-o", "args=", "-p", str(pid)).split())
 
 
 def environ(pid: int) -> dict[str, str]:
@@ -180,7 +180,7 @@ def _cwd_proc(pid: int) -> str:
 
 def cwd_lsof(pid: int) -> str:
     """From `lsof -F`: a line per field, the name's begins with n."""
-    for line in _output("lsof", "-a", "-d", "cwd", "-Fn", "-p", str(pid)).splitlines():
+    for line in output("lsof", "-a", "-d", "cwd", "-Fn", "-p", str(pid)).splitlines():
         if line.startswith("n/"):
             return line[1:].removesuffix(" (deleted)")
     return ""
@@ -216,7 +216,7 @@ def _group_proc(group: int) -> list[int]:
 
 
 def group_ps(group: int) -> list[int]:
-    rows = (line.split() for line in _output("ps", "-A", "-o", "pid=,pgid=").splitlines())
+    rows = (line.split() for line in output("ps", "-A", "-o", "pid=,pgid=").splitlines())
     return sorted(int(row[0]) for row in rows if len(row) == 2 and row[1] == str(group))
 
 
@@ -231,7 +231,7 @@ def _children_proc(pid: int) -> list[int]:
 
 
 def children_ps(pid: int) -> list[int]:
-    rows = (line.split() for line in _output("ps", "-A", "-o", "pid=,ppid=,state=").splitlines())
+    rows = (line.split() for line in output("ps", "-A", "-o", "pid=,ppid=,state=").splitlines())
     return sorted(int(row[0]) for row in rows if len(row) == 3 and row[1] == str(pid) and row[2][0] != "Z")
 
 
@@ -239,10 +239,10 @@ def pids() -> list[int]:
     """Every process of this machine that can be seen."""
     if LINUX:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    return [int(word) for word in _output("ps", "-A", "-o", "pid=").split() if word.isdigit()]
+    return [int(word) for word in output("ps", "-A", "-o", "pid=").split() if word.isdigit()]
 
 
-def _output(*command: str) -> str:
+def output(*command: str) -> str:
     """What a tool prints; "" when it is missing, fails or takes too long."""
     try:
         done = subprocess.run(
@@ -264,7 +264,7 @@ def boot_id() -> str:
     if LINUX:
         with contextlib.suppress(OSError):
             return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return _output("sysctl", "-n", "kern.bootsessionuuid").strip()
+    return output("sysctl", "-n", "kern.bootsessionuuid").strip()
 
 
 def started_us(pid: int) -> int:

@@ -152,8 +152,13 @@ def redact_text(text: str) -> tuple[str, bool]:
     return clean, clean != text
 
 
+def redact_blocks(text: str) -> str:
+    """Without private key blocks, the only secrets of many lines."""
+    return _KEY_BLOCK.sub(REDACTED, text) if "PRIVATE KEY" in text else text
+
+
 def _redact(text: str) -> str:
-    clean = _KEY_BLOCK.sub(REDACTED, text) if "PRIVATE KEY" in text else text
+    clean = redact_blocks(text)
     clean = _SHAPES.sub(REDACTED, clean)
     if ":" in clean:
         clean = _SLACK_HOOK.sub(rf"\g<1>{REDACTED}", clean)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
+from zdriver.context import contentfiles
 from zdriver.context.api import ContextApi
 from zdriver.context.capturing import Capture, ParseDump
 from zdriver.context.layout import Layout
@@ -47,6 +48,7 @@ class Bridges:
         *,
         parse_dump: ParseDump,
         capture_enabled: bool,
+        scrollback_lines: int = 0,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -54,6 +56,7 @@ class Bridges:
         self._snapshots = snapshots
         self._parse_dump = parse_dump
         self._capture_enabled = capture_enabled
+        self._scrollback_lines = scrollback_lines if capture_enabled else 0
         self._lock = threading.Lock()
         self._sessions: dict[str, LiveSession] = {}
         self._executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="plugin")
@@ -72,6 +75,7 @@ class Bridges:
     def start(self) -> None:
         platform.prepare_die_with_parent()
         sessions.clear(_sockets())  # left by a daemon that was killed
+        contentfiles.clear()
 
     def leaving(self, coming_back: bool) -> None:
         """Whether a daemon follows this one at once, so that plugins shall attach again."""
@@ -124,9 +128,10 @@ class Bridges:
             key=key,
             client=client,
             name=id_,
-            capture=Capture(self._parse_dump),
+            capture=Capture(self._parse_dump, mark=bool(self._scrollback_lines)),
             work=self,
             executor=self._executor,
+            scrollback_lines=self._scrollback_lines,
         )
 
     # ---- terminal.Terminals -------------------------------------------------------------
@@ -148,7 +153,12 @@ class Bridges:
                 else "a snapshot is taken of a Zellij session, and this is none",
                 hint="`zdriver doctor` says what is missing",
             )
-        return Captured(zellij_session=session.zellij_session, root=session.root, layout=session.layout())
+        return Captured(
+            zellij_session=session.zellij_session,
+            root=session.root,
+            layout=session.layout(),
+            scrollback=session.scrollback(),
+        )
 
     # ---- live.Work ----------------------------------------------------------------------
 
@@ -166,7 +176,13 @@ class Bridges:
     def record(self, session: LiveSession, layout: Layout) -> None:
         if not self._capture_enabled or self._is_blank(session):
             return
-        self._snapshots.record(session.zellij_session, session.root, layout, "change")
+        self._snapshots.record(
+            session.zellij_session,
+            session.root,
+            layout,
+            "change",
+            scrollback=session.known_scrollback,
+        )
 
     def _is_blank(self, session: LiveSession) -> bool:
         """Opened, and nothing done in it yet: not worth a generation, it would hide a good one."""

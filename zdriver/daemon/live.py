@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from typing import Protocol, TypeVar
 
@@ -20,9 +20,11 @@ import msgspec
 from zdriver import __version__
 from zdriver.context.capture import State
 from zdriver.context.capturing import Capture
+from zdriver.context.contents import Packed
 from zdriver.context.layout import Layout, terminals
 from zdriver.core import platform
 from zdriver.core.errors import Internal, Unavailable, ZdriverError
+from zdriver.daemon.scrollback import Scrollback
 from zdriver.rpc.framing import Framing
 from zdriver.zellij import bridge, sessions, spawn
 from zdriver.zellij.messages import Message, decode
@@ -84,6 +86,7 @@ class LiveSession:
         capture: Capture,
         work: Work,
         executor: Executor,
+        scrollback_lines: int = 0,
     ) -> None:
         self.key = key
         self.name = name  #: of the bridge
@@ -92,6 +95,8 @@ class LiveSession:
         self.root = ""  #: set at the opening
         self.ready: Ready | None = None
         self.capture = capture
+        self._scrollback = Scrollback(server, scrollback_lines)
+        self._texts_due = False  #: some were read that are not stored yet
         self._work = work
         self._executor = executor
         self._mail = threading.Condition()
@@ -179,6 +184,17 @@ class LiveSession:
                     hint="try again in a second",
                 )
             return self.capture.layout
+
+    def scrollback(self) -> Mapping[str, Packed]:
+        with self._busy:
+            if self.capture.state is not None:
+                self._scrollback.read_all(self.capture.state, self.capture.processes)
+            return dict(self._scrollback.kept)
+
+    @property
+    def known_scrollback(self) -> Mapping[str, Packed]:
+        """The same, as it was read last."""
+        return self._scrollback.kept
 
     def resurrected_us(self) -> int | None:
         found = sessions.serialized(self.server.env, self.zellij_session)
@@ -284,6 +300,7 @@ class LiveSession:
         if not self._opened and self.capture.layout is not None:
             self._open()
         self._record()
+        self._read_scrollback()
         if came or self._status_due:
             self._push_status()
 
@@ -318,6 +335,16 @@ class LiveSession:
             return
         self._work.record(self, layout)
         self._recorded = layout
+
+    def _read_scrollback(self) -> None:
+        state = self.capture.state
+        if state is None or not self._opened:
+            return
+        self._texts_due |= self._scrollback.step(state, self.capture.processes)
+        # Only beside a layout that was kept: the session may be ending.
+        if self._texts_due and self._recorded is not None and self._recorded == self.capture.layout:
+            self._work.record(self, self._recorded)
+            self._texts_due = False
 
     def _is_certain(self, layout: Layout) -> bool:
         """Whether `layout` may be kept: not while the session itself seems to be ending.

@@ -32,7 +32,13 @@ def assemble_terminals(store: Store, contexts: Contexts, snapshots: Snapshots, c
     """The bridges are started and stopped by the caller; without a start there is no live session."""
     ledger = Ledger(store, host=host_id())
     bridges = Bridges(
-        store, ledger, contexts, snapshots, parse_dump=parse_dump, capture_enabled=config.capture.enabled
+        store,
+        ledger,
+        contexts,
+        snapshots,
+        parse_dump=parse_dump,
+        capture_enabled=config.capture.enabled,
+        scrollback_lines=config.capture.scrollback_lines,
     )
     restorer = Restorer(
         ledger,

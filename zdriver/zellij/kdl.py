@@ -223,13 +223,16 @@ Actions = Mapping[tuple[int, int], Action]
 _TYPED: frozenset[Action] = frozenset({"run", "resume", "shell"})
 
 
-def render_layout(layout: Layout, *, actions: Actions | None = None) -> str:
+def render_layout(
+    layout: Layout, *, actions: Actions | None = None, contents: Mapping[str, str] | None = None
+) -> str:
     """KDL that Zellij accepts, for any `layout`. Never raises for one that was parsed or captured.
 
     A pane with a command becomes `command=… start_suspended true`; one whose action is run,
     resume or shell becomes a plain shell (the command is typed into it afterwards).
+    `contents` has, by `Pane.contents`, the absolute path of the file that fills a pane.
     """
-    writer = _Writer(actions or {})
+    writer = _Writer(actions or {}, contents or {})
     focused = next((at for at, tab in enumerate(layout.tabs) if tab.focus), None)
     tabs = [writer.tab(at, tab, at == focused) for at, tab in enumerate(layout.tabs)]
     text = "".join(write_nodes(tabs, 1))
@@ -238,8 +241,9 @@ def render_layout(layout: Layout, *, actions: Actions | None = None) -> str:
 
 
 class _Writer:
-    def __init__(self, actions: Actions) -> None:
+    def __init__(self, actions: Actions, contents: Mapping[str, str]) -> None:
         self.actions = actions
+        self.contents = contents
         self.tab_index = 0
         self.pane_index = 0
 
@@ -302,6 +306,8 @@ class _Writer:
             children.append(Node("start_suspended", (True,)))
         if pane.cwd:
             properties["cwd"] = _dollars(pane.cwd)
+        if pane.contents in self.contents:
+            properties["contents_file"] = self.contents[pane.contents]
 
 
 def _panes(items: tuple[Pane | Split, ...]) -> list[Pane]:

@@ -17,6 +17,19 @@ INSERT INTO snapshot_blobs (generation, key) VALUES (:generation, :key) ON CONFL
 -- name: unlink_blobs
 DELETE FROM snapshot_blobs WHERE generation = :generation
 
+-- name: unlink_blob
+DELETE FROM snapshot_blobs WHERE generation = :generation AND key = :key
+
+-- name: retell
+UPDATE snapshots SET content = :content, size = :size WHERE generation = :generation
+
+-- name: drop_blob_if_unused
+DELETE FROM blobs
+WHERE key = :key
+    AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.content = blobs.key)
+    AND NOT EXISTS (SELECT 1 FROM snapshot_blobs b WHERE b.key = blobs.key)
+RETURNING LENGTH(data) AS size
+
 -- name: blob
 SELECT data FROM blobs WHERE key = :key
 

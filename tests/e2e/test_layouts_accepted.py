@@ -83,7 +83,7 @@ def dumped(zellij: Zellij, made: Layout, folder: Path, session: str) -> Layout:
     file.write_text(render_layout(made))
     opened = zellij.start(session, cwd=folder, layout=file)
     opened.wait_panes(sum(len(terminals(tab)) for tab in made.tabs))
-    return parse_dump(opened.action("dump-layout"))
+    return parse_dump(opened.dump_layout())
 
 
 def test_zellij_takes_any_text_and_its_dump_is_a_fixpoint(home: Home, zellij: Zellij) -> None:

@@ -78,8 +78,12 @@ class Session:
             timeout=deadline,
         ).stdout
 
+    def ask(self, *words: str) -> str:
+        """An `action` that always says something: a busy Zellij gives up after 1 s and says nothing."""
+        return until(lambda: self.action(*words), what=f"an answer to {words[0]}", every=0.1)
+
     def dump_layout(self) -> str:
-        return self.action("dump-layout")
+        return self.ask("dump-layout")
 
     def tabs(self) -> list[dict[str, Any]]:
         """Zellij's own words: position, name, active, tab_id …"""

@@ -144,9 +144,8 @@ def test_requests_are_answered_and_noise_is_passed_over(rig: Rig) -> None:
 
 def test_hello_is_the_first_line_on_both(rig: Rig) -> None:
     rig.wait_ready()
-    started = (
-        rig.folder / "started"
-    )  # the plugin is ready when the up pipe is: the other may be just starting
+    # The plugin is ready when the up pipe is: the other may be just starting.
+    started = rig.folder / "started"
     until(lambda: started.read_text().count("\n") == 2, what="both pipes")
     lines = started.read_text().splitlines()
     assert sorted(line.split(" ")[0] for line in lines) == ["down", "up"]

@@ -17,7 +17,10 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 #: These reach the package index for a released zdriver, or take the installed one away.
 NOT_HERE = ("uv tool install", "uv tool uninstall")
 #: Asks for a terminal's answer; the flag says yes.
-ANSWERED = {"zdriver setup zellij": "zdriver setup zellij --yes", "zdriver setup undo": "zdriver setup undo --yes"}
+ANSWERED = {
+    "zdriver setup zellij": "zdriver setup zellij --yes",
+    "zdriver setup undo": "zdriver setup undo --yes",
+}
 #: Shown as what one may do; without a Zellij session there is nothing to restore into.
 REFUSED = {"zdriver restore": 2, "zdriver restore --dry-run": 3, "zdriver restore --undo": 2}
 
@@ -70,7 +73,9 @@ def test_the_configuration_is_accepted(home: Home, daemons: Daemons) -> None:
     file = Path(home.env["XDG_CONFIG_HOME"]) / "zdriver" / "config.toml"
     file.parent.mkdir(parents=True)
     file.write_text(example)
-    done = subprocess.run(["zdriver", "config", "show"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["zdriver", "config", "show"], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "terraform" in done.stdout
 

@@ -304,6 +304,18 @@ def test_it_ends_when_told_to_and_leaves_nothing(daemons: Daemons, how: str) -> 
     until(lambda: not daemons.fork_servers(), what="the fork server to end")
 
 
+def test_who_wants_it_to_stop_is_heard_though_it_was_upgraded(daemons: Daemons) -> None:
+    """`zdriver daemon stop` of a new version: its greeting alone makes the daemon execute itself anew."""
+    pid = daemons.pid()
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.connect(str(daemons.socket))
+        raw.sendall(
+            b'{"jsonrpc":"2.0","id":1,"method":"daemon.reload","params":{"force":true}}\n'
+            b'{"jsonrpc":"2.0","id":2,"method":"daemon.stop"}\n'
+        )
+        daemons.gone(pid)
+
+
 def test_in_the_foreground_it_logs_to_the_terminal(home: Home, daemons: Daemons) -> None:
     main = Path(zdriver.__file__).parent / "daemon" / "__main__.py"
     running = subprocess.Popen(

@@ -262,7 +262,8 @@ class Daemon(DaemonApi):
         signal.signal(signal.SIGHUP, signal.SIG_IGN if self._logs else lambda *_: self._end("stop"))
 
     def _end(self, how: Ending) -> None:
-        self._ending = self._ending or how
+        if not self._ending or (self._ending, how) == ("execute", "stop"):
+            self._ending = how
         with contextlib.suppress(BlockingIOError):
             self._waker.send(b"\0")
 

@@ -191,6 +191,7 @@ def test_nothing_is_read_where_nothing_is_kept(shell: tuple[int, int]) -> None:
     scrollback = reader(zellij, lines=0)
     assert not scrollback.step(state(shell[0]), {})
     scrollback.read_all(state(shell[0]), {})
+    scrollback.adopt({4: keep("from an earlier session", 10)})
     assert zellij.asked == []
     assert scrollback.kept == {}
 

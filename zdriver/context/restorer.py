@@ -5,7 +5,7 @@ What becomes of each pane is decided in `planning`; here it is carried out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,8 +16,8 @@ from zdriver.context.api import ContextApi, SnapshotApi
 from zdriver.context.capturing import is_idle_shell
 from zdriver.context.comparing import digest
 from zdriver.context.contentfiles import content_files
-from zdriver.context.contents import Packed
-from zdriver.context.layout import Layout, Pane, Tab
+from zdriver.context.contents import Packed, pack_scrollback
+from zdriver.context.layout import Layout, Pane, Tab, terminals
 from zdriver.context.ledger import Ledger, MadePane
 from zdriver.context.model import PaneFailure, PanePlan, RestoreReport, SnapshotContent, SnapshotInfo
 from zdriver.context.planning import CommandPolicy, Facts, apply_request, plan, wanted_folders
@@ -147,7 +147,8 @@ class Restorer:
             request = msgspec.structs.replace(request, layout_file=files.write_layout(request.kdl))
             # The answer comes when the panes are there, so Zellij has read the files by then.
             applied = terminal.request("apply", request, Applied, timeout=APPLY_TIMEOUT + 2)
-        ids = {(pane.tab, pane.pane): pane.id for pane in applied.panes}
+            ids = {(pane.tab, pane.pane): pane.id for pane in applied.panes}
+            self._hand_over(terminal, layout, ids, files.by_key)
         said = {(each.tab, each.pane): each.reason for each in applied.failed}
         made = [(each, ids.get((each.tab_index, each.pane_index))) for each in panes]
         terminal.settle(lambda: not any(_wrong(terminal, *each) for each in made), timeout=SETTLE_TIMEOUT)
@@ -159,6 +160,22 @@ class Restorer:
             )
             for each, id_ in made
         ]
+
+    def _hand_over(
+        self,
+        terminal: Terminal,
+        layout: Layout,
+        ids: Mapping[tuple[int, int], int],
+        filled: Collection[str],
+    ) -> None:
+        """The new panes' texts are known already: one in which an editor runs is not read until it ends."""
+        texts: dict[int, Packed] = {}
+        for (tab, at), id_ in ids.items():
+            key = terminals(layout.tabs[tab])[at].contents
+            if key in filled:
+                texts[id_] = pack_scrollback(self._snapshots.scrollback(key))
+        if texts:
+            terminal.adopt_scrollback(texts)
 
     def _report(
         self,

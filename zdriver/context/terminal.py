@@ -91,6 +91,10 @@ class Terminal(Protocol):
         """What its panes show now, by `Pane.contents`; nothing where that is not kept."""
         ...
 
+    def adopt_scrollback(self, texts: Mapping[int, Packed]) -> None:
+        """What the panes of these ids were made with. Within `exclusive`."""
+        ...
+
     def resurrected_us(self) -> int | None:
         """When Zellij wrote what it brought this session back from (µs); None: it did not."""
         ...

@@ -191,6 +191,9 @@ class LiveSession:
                 self._scrollback.read_all(self.capture.state, self.capture.processes)
             return dict(self._scrollback.kept)
 
+    def adopt_scrollback(self, texts: Mapping[int, Packed]) -> None:
+        self._scrollback.adopt(texts)
+
     @property
     def known_scrollback(self) -> Mapping[str, Packed]:
         """The same, as it was read last."""

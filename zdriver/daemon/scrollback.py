@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -80,6 +80,11 @@ class Scrollback:
         for terminal in self._due(state, processes, time.time(), urgent=True):
             self._read(terminal, state)
         self._queue = []
+
+    def adopt(self, texts: Mapping[int, Packed]) -> None:
+        """By terminal id, what panes were made with: good until they are read."""
+        if self._lines:
+            self.kept.update({scrollback.mark(id_): packed for id_, packed in texts.items()})
 
     def _forget_closed(self, state: State) -> None:
         there = {pane.id for pane in state.panes if not pane.is_plugin}

@@ -104,6 +104,19 @@ def test_a_command_that_ends_leaves_its_shell(home: Home, zellij: Zellij, projec
     again.window.wait_for("it 42 works")
 
 
+def test_a_line_typed_into_the_welcome_reaches_the_shell_whole(
+    home: Home, zellij: Zellij, project: Path
+) -> None:
+    worked_in(home, zellij, project).kill_server()
+    again = zellij.start(cwd=project).welcomed()
+    again.keys("C-c")
+    again.line("echo 'it is' $((40+2)) \"ducks\"")
+    again.window.wait_for("it is 42 ducks")
+    again.window.wait_for(lambda screen: "Welcome back" not in screen)
+    again.line("echo and $((41+2))")
+    again.window.wait_for("and 43")
+
+
 def test_what_was_restored_can_be_taken_back(home: Home, zellij: Zellij, project: Path) -> None:
     worked_in(home, zellij, project).kill_server()
     again = zellij.start(cwd=project).welcomed()

@@ -20,8 +20,11 @@ use crate::view::Style;
 const ORPHAN: Millis = 3_000;
 /// A letter that is followed by another so soon was meant for the shell.
 const HOLD: Millis = 500;
-/// A banner that goes stays hidden this long: keys that Zellij had already sent to it are handed
-/// on, too, where a closed one would lose them.
+/// A banner goes when no key came for so long: were the focus to change within a word, keys that
+/// are handed on would arrive after those that go to the shell by themselves.
+const PAUSE: Millis = 200;
+/// Then it stays hidden this long: a key that Zellij had already sent to it is handed on, too,
+/// where a closed one would lose it.
 const LINGER: Millis = 400;
 /// How long a report stays.
 const REPORT: Millis = 8_000;
@@ -54,8 +57,17 @@ pub struct Panel {
     close_at: Option<Millis>,
     held: Option<(Key, Millis)>,
     query_at: Option<Millis>,
+    leaving: Leaving,
+}
+
+/// How far a banner is with its going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    No,
+    /// Keys are handed on to the shell.
+    Typing,
     /// Hidden already, and about to close.
-    leaving: bool,
+    Hidden,
 }
 
 /// Columns and rows of the pane, frame included.
@@ -94,7 +106,7 @@ impl Panel {
             close_at: Some(now + ORPHAN),
             held: None,
             query_at: None,
-            leaving: false,
+            leaving: Leaving::No,
         }
     }
 
@@ -145,7 +157,10 @@ impl Panel {
             effects.extend(self.banner_choice(key));
         }
         if self.close_at.is_some_and(|at| now >= at) {
-            effects.extend(self.close());
+            effects.extend(match self.leaving {
+                Leaving::Typing => self.hide(now),
+                Leaving::No | Leaving::Hidden => self.close(),
+            });
         }
         effects
     }

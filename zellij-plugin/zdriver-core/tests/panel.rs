@@ -354,21 +354,26 @@ fn the_first_key_ends_the_banner_and_reaches_the_shell() {
         let mut world = banner(keys);
         let effects = world.event(Event::Key(key));
         assert_eq!(typed_on(&effects), [text]);
-        assert!(effects.contains(&Effect::HideSelf) && asked(&effects).is_empty());
+        assert!(asked(&effects).is_empty());
+        assert!(world.pass(200).contains(&Effect::HideSelf));
         assert!(closes(&world.pass(400)));
     }
 }
 
 #[test]
-fn keys_that_were_on_their_way_to_a_banner_that_goes_reach_the_shell_too() {
+fn a_word_typed_at_once_reaches_the_shell_in_its_order() {
     let mut world = banner("undo");
-    world.key(Code::Char('l'));
-    // `u` would undo, were the banner still there
-    for c in ['s', 'u'] {
+    // `u` would undo, were it the first
+    for c in ['l', 's', 'u'] {
         let effects = world.key(Code::Char(c));
         assert_eq!(typed_on(&effects), [c.to_string()]);
         assert!(!effects.contains(&Effect::HideSelf) && asked(&effects).is_empty());
+        world.now += 150;
     }
+    assert!(world.pass(200).contains(&Effect::HideSelf));
+    // on its way when the banner went
+    assert_eq!(typed_on(&world.key(Code::Char('x'))), ["x"]);
+    assert!(closes(&world.pass(400)));
 }
 
 #[test]

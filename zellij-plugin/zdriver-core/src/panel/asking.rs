@@ -2,7 +2,7 @@
 
 use serde_json::{json, Value};
 
-use super::{Panel, REPORT};
+use super::{Leaving, Panel, REPORT};
 use crate::effect::{Effect, Millis};
 use crate::inside::{encode, Screen, ToLeader, TO_LEADER};
 use crate::protocol::RpcError;
@@ -107,8 +107,8 @@ impl Panel {
     pub(super) fn close(&mut self) -> Vec<Effect> {
         self.close_at = None;
         let mut effects = Vec::new();
-        if !self.leaving {
-            effects.extend(self.say_closing(false));
+        if self.leaving != Leaving::Hidden {
+            effects.extend(self.say_closing(self.leaving == Leaving::Typing));
         }
         effects.push(Effect::CloseSelf);
         effects

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{size_of, Panel, HOLD, KINDS, LINGER, MENU};
+use super::{size_of, Leaving, Panel, HOLD, KINDS, LINGER, MENU, PAUSE};
 use crate::effect::{Effect, Millis};
 use crate::inside::Screen;
 use crate::keys::{to_bytes, Code, Key};
@@ -124,7 +124,7 @@ impl Panel {
     }
 
     pub(super) fn banner_key(&mut self, now: Millis, key: &Key) -> Vec<Effect> {
-        if self.leaving {
+        if self.leaving != Leaving::No {
             return self.pass_on(now, to_bytes(key));
         }
         if let Some((held, _)) = self.held.take() {
@@ -152,18 +152,23 @@ impl Panel {
         }
     }
 
-    /// The banner goes, and what was typed reaches the pane it was meant for.
+    /// What was typed reaches the pane it was meant for, and the banner goes at the next pause.
     pub(super) fn pass_on(&mut self, now: Millis, text: String) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        if let Some(terminal) = self.show.pane {
-            effects.push(Effect::WriteChars { terminal, text });
+        if self.leaving != Leaving::Hidden {
+            self.leaving = Leaving::Typing;
+            self.close_at = Some(now + PAUSE);
         }
-        if !self.leaving {
-            effects.extend(self.say_closing(true));
-            effects.push(Effect::HideSelf);
-            self.leaving = true;
-            self.close_at = Some(now + LINGER);
+        match self.show.pane {
+            Some(terminal) => vec![Effect::WriteChars { terminal, text }],
+            None => vec![],
         }
+    }
+
+    pub(super) fn hide(&mut self, now: Millis) -> Vec<Effect> {
+        self.leaving = Leaving::Hidden;
+        self.close_at = Some(now + LINGER);
+        let mut effects = self.say_closing(true);
+        effects.push(Effect::HideSelf);
         effects
     }
 }

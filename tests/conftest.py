@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 
 import pytest
 
 _NO_SKIPS = "skipped: here every test runs. Install what it needs (make test does), or remove the test."
+
+# `nohup make test` and `make test &` in a script leave these ignored, and what the tests start
+# would inherit that.
+for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,10 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from tests.e2e.terminal import COLUMNS, ROWS, Tmux, Window
-from zdriver.testing import Home, PaneFact, Session, until
+from zdriver.testing import Home, PaneFact, Session, TimedOut, until
 from zdriver.testing.panes import sessions
 
 #: Lines shown of each log when a test fails.
@@ -104,25 +102,25 @@ class Opened(Session):
         """What closing a terminal's window does: SIGHUP. Zellij only detaches."""
         self.window.close()
 
-    def wait_panes(self, count: int, *, deadline: float = 15.0) -> list[PaneFact]:
+    def wait_panes(self, count: int, *, deadline: float = 40.0) -> list[PaneFact]:
         """Wait until there are so many terminal panes, each with its process."""
 
         def there() -> list[PaneFact]:
             try:
                 found = self.panes()
-            except (subprocess.SubprocessError, msgspec.DecodeError):  # it starts, and has no answer yet
+            except (subprocess.SubprocessError, TimedOut):  # it starts, and has no answer yet
                 return []
             return found if len(found) == count and all(pane.pid or pane.held for pane in found) else []
 
         return until(there, what=f"{count} panes", deadline=deadline, shows=self.screen)
 
-    def wait_running(self, *argv: str, deadline: float = 15.0) -> PaneFact:
+    def wait_running(self, *argv: str, deadline: float = 40.0) -> PaneFact:
         """Wait until a pane has exactly this in its foreground."""
 
         def there() -> PaneFact | None:
             try:
                 return next((pane for pane in self.panes() if pane.argv == argv), None)
-            except (subprocess.SubprocessError, msgspec.DecodeError):
+            except (subprocess.SubprocessError, TimedOut):
                 return None
 
         return until(there, what=f"{argv} in a pane", deadline=deadline, shows=self.screen)

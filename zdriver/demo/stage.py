@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-import msgspec
-
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.testing import Home, PaneFact, Session, Terminal, TimedOut, until
 from zdriver.testing.panes import sessions
@@ -93,7 +91,7 @@ class Stage:
     def panes(self) -> list[PaneFact]:
         try:
             return self._session().panes()
-        except (subprocess.SubprocessError, msgspec.DecodeError):  # it is just starting, or ending
+        except (subprocess.SubprocessError, TimedOut):  # it is just starting, or ending
             return []
 
     def server_pid(self) -> int:
@@ -132,7 +130,7 @@ class Stage:
                 pane.focused and pane.name == name and (not tab or pane.tab == tab) and len(pane.argv) == 1
                 for pane in self.panes()
             )
-            return found and cursor_at_prompt in self._session().action("dump-screen")
+            return found and cursor_at_prompt in self._session().ask("dump-screen")
 
         until(ready, what=f"the shell of pane {name or 'one'}", deadline=PATIENCE, shows=self.screen)
 
@@ -147,7 +145,7 @@ class Stage:
     def said(self, text: str) -> None:
         """Wait until the focused pane shows it."""
         until(
-            lambda: text in self._session().action("dump-screen"),
+            lambda: text in self._session().ask("dump-screen"),
             what=f"{text!r} on the screen",
             deadline=PATIENCE,
             shows=self.screen,

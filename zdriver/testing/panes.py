@@ -14,6 +14,9 @@ from zdriver.testing import processes
 from zdriver.testing.home import Home
 from zdriver.testing.waiting import until
 
+ANSWER = 5.0  #: seconds Zellij gets for one answer
+PATIENCE = 20.0  #: seconds for an answer at all
+
 #: Zellij's own title of a pane that nobody named.
 _UNNAMED = re.compile(r"Pane #\d+")
 
@@ -65,7 +68,7 @@ class Session:
         until(lambda: not processes.alive(pid), what=f"the Zellij server {pid} to end")
         return pid
 
-    def action(self, *words: str, deadline: float = 10.0) -> str:
+    def action(self, *words: str, deadline: float = 30.0) -> str:
         """`zellij action …`; its output. Raises CalledProcessError and TimeoutExpired."""
         return subprocess.run(
             [self.home.zellij, "--session", self.name, "action", *words],
@@ -79,8 +82,17 @@ class Session:
         ).stdout
 
     def ask(self, *words: str) -> str:
-        """An `action` that always says something: a busy Zellij gives up after 1 s and says nothing."""
-        return until(lambda: self.action(*words), what=f"an answer to {words[0]}", every=0.1)
+        """An `action` that only asks, and always says something.
+
+        A busy Zellij gives up after 1 s and says nothing, or never answers at all: asked again.
+        """
+
+        def answer() -> str:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self.action(*words, deadline=ANSWER)
+            return ""
+
+        return until(answer, what=f"an answer to {words[0]}", deadline=PATIENCE, every=0.1)
 
     def dump_layout(self) -> str:
         return self.ask("dump-layout")
@@ -108,11 +120,11 @@ class Session:
 
         def answer() -> list[dict[str, Any]] | None:
             with contextlib.suppress(msgspec.DecodeError):
-                found: list[dict[str, Any]] = msgspec.json.decode(self.action(what, "--all", "--json"))
+                found: list[dict[str, Any]] = msgspec.json.decode(self.ask(what, "--all", "--json"))
                 return found
             return None
 
-        return until(answer, what=f"a whole answer to {what}", deadline=10)
+        return until(answer, what=f"a whole answer to {what}", deadline=PATIENCE)
 
     def _pids(self) -> dict[int, int]:
         """Pane id → what Zellij started in it: the server's children have it in their environment."""

@@ -23,14 +23,15 @@ def reopen(world: World) -> Iterator[Figure]:
     world.daemon().close()
     for tabs, each, target in SIZES:
         count = tabs * each
-        layout = world.home.path / f"{count}.kdl"
-        layout.write_text(_layout(world.project, tabs, each))
         ours: list[float] = []
         limit: list[float] = []
         for turn in range(ROUNDS):
-            name = f"n{count}-{turn}"
-            limit.append(_first(world, layout, name, count))
-            ours.append(_again(world, count))
+            # A folder of its own: beside what was there before, zdriver would ask, not restore.
+            folder = world.home.path / f"n{count}-{turn}"
+            folder.mkdir()
+            (folder / "layout.kdl").write_text(_layout(folder, tabs, each))
+            limit.append(_first(world, folder, count))
+            ours.append(_again(world, folder, count))
         yield Figure(
             what=f"reopened: plugin loaded to {count} panes back",
             unit="s",
@@ -63,10 +64,11 @@ def _sleeping(session: Session) -> int:
     return sum(processes.argv(pid)[:1] == ("sleep",) for pid in below)
 
 
-def _first(world: World, layout: Path, name: str, count: int) -> float:
+def _first(world: World, folder: Path, count: int) -> float:
     """Open the layout, wait for zdriver's snapshot of it, kill it: seconds until all ran."""
     began = time.perf_counter()
-    with _terminal(world, "--new-session-with-layout", str(layout), "-s", name) as terminal:
+    name = folder.name
+    with _terminal(world, folder, "--new-session-with-layout", "layout.kdl", "-s", name) as terminal:
         session = Session(world.home, name)
         until(lambda: _sleeping(session) == count, what="the commands", deadline=60, every=0.005)
         seconds = time.perf_counter() - began
@@ -82,10 +84,10 @@ def _first(world: World, layout: Path, name: str, count: int) -> float:
     return seconds
 
 
-def _again(world: World, count: int) -> float:
+def _again(world: World, folder: Path, count: int) -> float:
     """Seconds from the plugin's loading (its grant comes some 20 ms later) until every command runs."""
     before = set(sessions(world.home))
-    with _terminal(world) as terminal:
+    with _terminal(world, folder) as terminal:
         new = until(lambda: set(sessions(world.home)) - before, what="a session", deadline=30, every=0.002)
         session = Session(world.home, new.pop())
         shows = terminal.screen
@@ -104,6 +106,6 @@ def _loaded(world: World) -> float:
     return datetime.strptime(lines[-1], "%Y-%m-%d %H:%M:%S.%f").timestamp()
 
 
-def _terminal(world: World, *words: str) -> Terminal:
+def _terminal(world: World, folder: Path, *words: str) -> Terminal:
     argv = [world.home.zellij, *words]
-    return Terminal(argv, env=world.home.env, cwd=world.project, rows=60, columns=200)
+    return Terminal(argv, env=world.home.env, cwd=folder, rows=60, columns=200)

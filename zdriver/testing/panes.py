@@ -69,17 +69,27 @@ class Session:
         return pid
 
     def action(self, *words: str, deadline: float = 30.0) -> str:
-        """`zellij action …`; its output. Raises CalledProcessError and TimeoutExpired."""
-        return subprocess.run(
-            [self.home.zellij, "--session", self.name, "action", *words],
-            env=self.home.env,
-            cwd=self.home.path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=deadline,
-        ).stdout
+        """`zellij action …`; its output. Raises CalledProcessError and TimeoutExpired.
+
+        A Zellij that is busy may not find its own session; nothing was done then, so it is asked again.
+        """
+
+        def done() -> subprocess.CompletedProcess[str] | None:
+            found = subprocess.run(
+                [self.home.zellij, "--session", self.name, "action", *words],
+                env=self.home.env,
+                cwd=self.home.path,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=deadline,
+            )
+            return None if found.returncode and "no active session" in found.stderr else found
+
+        found = until(done, what=f"{self.name} to be found", deadline=deadline)
+        found.check_returncode()
+        return found.stdout
 
     def ask(self, *words: str) -> str:
         """An `action` that only asks, and always says something.

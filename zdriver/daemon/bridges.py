@@ -187,9 +187,10 @@ class Bridges:
     def _is_blank(self, session: LiveSession) -> bool:
         """Opened, and nothing done in it yet: not worth a generation, it would hide a good one."""
         state = session.capture.state
-        if state is None or state.typed:
+        offered = bool(state is not None and self._openings.offered(session))
+        if state is None or (state.typed and not offered):
             return False
-        if self._openings.offered(session):
+        if offered and not state.typed:
             return True  # Zellij's own resurrection, beside which something newer is offered
         if len(state.tabs) != 1:
             return False
@@ -197,7 +198,11 @@ class Bridges:
         if len(shown) != 1 or shown[0].command is not None:
             return False
         found = session.capture.processes.get(shown[0].id)
-        return found is not None and not found.argv and not self._ledger.restores(session.key)
+        if found is None or found.argv or self._ledger.restores(session.key):
+            return False
+        # Zellij's start-up tip counts as input. While an offer stands, one idle shell where the
+        # session began is nothing to remember, and would take the place of what is offered.
+        return not state.typed or str(found.cwd) == str(session.root)
 
     def status(self, session: LiveSession) -> StatusLine:
         return status_line(session, self._contexts)

@@ -67,8 +67,9 @@ def _clear() -> None:
 
 
 def _edit() -> None:
-    from zdriver.cli.editor import edit_text
+    from zdriver.cli.editor import edit_text, need_terminal
 
+    need_terminal()
     with services() as driver:
         current = driver.context.intent(place=place())
     text = edit_text(current.text if current else "")

@@ -86,6 +86,21 @@ impl Capture {
         }
     }
 
+    /// A floating plugin of the tab in front takes the keys, such as Zellij's tips at the start.
+    pub fn popup_has_focus(&self) -> bool {
+        let front = self.tabs.iter().find(|tab| tab.active);
+        front.is_some_and(|tab| {
+            tab.floating_visible
+                && self.panes.iter().any(|pane| {
+                    pane.tab == tab.position
+                        && pane.is_plugin
+                        && pane.is_floating
+                        && pane.focused
+                        && !pane.is_suppressed
+                })
+        })
+    }
+
     /// Terminals came or went.
     pub fn set_clients(&mut self, now: Millis, count: usize) {
         if self.clients != count {

@@ -4,6 +4,7 @@ mod common;
 
 use common::*;
 use serde_json::json;
+use zdriver_core::protocol::{Pane, Tab};
 use zdriver_core::{Effect, Event};
 
 fn layouts(effects: &[Effect]) -> usize {
@@ -211,6 +212,28 @@ fn keys_are_noted_once() {
     assert!(effects.contains(&Effect::WatchInput(false)));
     let effects = world.pass(300);
     assert_eq!(sent(&effects)[0]["params"]["typed"], true);
+}
+
+#[test]
+fn keys_for_a_popup_reach_no_shell() {
+    let mut world = leader();
+    let front = Tab {
+        active: true,
+        floating_visible: true,
+        ..tab(0)
+    };
+    let tip = Pane {
+        focused: true,
+        ..plugin(0, 9, "About Zellij", true)
+    };
+    world.settled(Event::Tabs(vec![front]));
+    world.settled(Event::Panes(vec![terminal(0, 0), tip]));
+    assert_eq!(world.event(Event::Input), []);
+    // the tip is closed: the next key is the shell's
+    world.settled(Event::Panes(vec![terminal(0, 0)]));
+    assert!(world
+        .event(Event::Input)
+        .contains(&Effect::WatchInput(false)));
 }
 
 #[test]

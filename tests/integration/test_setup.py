@@ -255,6 +255,9 @@ def test_what_zellij_saves_itself_can_be_mended_and_undone(home: Home, cli: Cli)
 def test_the_layouts_load_and_show_the_line(home: Home, cli: Cli) -> None:
     home.config.parent.mkdir(parents=True)
     home.config.write_text(QUIET)
+    settings = home.path / ".config" / "zdriver" / "config.toml"
+    settings.parent.mkdir()
+    settings.write_text('[restore]\nmode = "off"\n')  # no offer of the layout before over this one
     assert cli("setup", "zellij", "--yes").returncode == 0
     for layout, pane in (("zdriver", ""), ("zdriver-agent", "changes"), ("zdriver-review", "tests")):
         argv = [home.zellij, "-s", layout, "-n", layout]

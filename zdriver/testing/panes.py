@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import ckdl  # type: ignore[import-untyped]  # it ships no types
 import msgspec
 
 from zdriver.testing import processes
@@ -105,7 +106,16 @@ class Session:
         return until(answer, what=f"an answer to {words[0]}", deadline=PATIENCE, every=0.1)
 
     def dump_layout(self) -> str:
-        return self.ask("dump-layout")
+        """Whole: a layout that was cut off is no KDL."""
+
+        def answer() -> str:
+            text = self.ask("dump-layout")
+            with contextlib.suppress(ckdl.ParseError):
+                ckdl.parse(text, version=1)
+                return text
+            return ""
+
+        return until(answer, what="a whole layout", deadline=PATIENCE)
 
     def tabs(self) -> list[dict[str, Any]]:
         """Zellij's own words: position, name, active, tab_id …"""

@@ -125,8 +125,8 @@ def test_worktrees_and_zellij_sessions_keep_apart(contexts: ContextService) -> N
     places = [Place(cwd=f"/w/{root}/sub", zellij_session=name) for root in "ab" for name in ("", "s1", "s2")]
     for number, place in enumerate(places):
         contexts.set_intent(str(number), place=place)
-    assert [contexts.intent(place=place).text for place in places] == list("012345")  # type: ignore[union-attr]
-    assert contexts.intent(place=Place(cwd="/w/a/elsewhere/below", zellij_session="s2")).text == "2"  # type: ignore[union-attr]
+    assert [contexts.intent(place=place).text for place in places] == list("012345")
+    assert contexts.intent(place=Place(cwd="/w/a/elsewhere/below", zellij_session="s2")).text == "2"
     assert {context.root for context in contexts.contexts()} == {"/w/a", "/w/b"}
     assert len(contexts.contexts(root="/w/a")) == 3
 
@@ -314,7 +314,7 @@ def test_contexts_carry_on_in_the_new_session(contexts: ContextService, store: S
     other = contexts.set_intent("other", place=Place(cwd="/w/a", zellij_session="alive"))
     carried = contexts.rebind("dead", "new", root="/w/a")
     assert carried == [Context(id=old[0].context.id, zellij_session="new", root="/w/a")]
-    assert contexts.intent(place=Place(cwd="/w/a", zellij_session="new")).id == old[0].id  # type: ignore[union-attr]
+    assert contexts.intent(place=Place(cwd="/w/a", zellij_session="new")).id == old[0].id
     assert contexts.intent(place=Place(cwd="/w/a", zellij_session="dead")) is None
     assert contexts.intent(place=Place(cwd="/w/b", zellij_session="dead")) == old[1]
     assert contexts.intent(place=Place(cwd="/w/a", zellij_session="alive")) == other
@@ -328,7 +328,7 @@ def test_milestones_of_the_new_session_join_the_old_context(contexts: ContextSer
     place = Place(cwd="/w/a", zellij_session="new")
     milestone = contexts.record_milestone("before the restore", place=place)
     contexts.rebind("dead", "new")
-    assert contexts.intent(place=place).id == old.id  # type: ignore[union-attr]
+    assert contexts.intent(place=place).id == old.id
     assert [one.id for one in contexts.milestones(place=place)] == [milestone.id]
     assert len(contexts.contexts(root="/w/a")) == 1
 

@@ -144,7 +144,7 @@ class Contexts(RuleBasedStateMachine):
             gone = self.service.forget((id_,))
             assert gone.intents + gone.milestones == 1
         self.history = [each for each in self.history if each[0] != id_]
-        self.requests = {key: made for key, made in self.requests.items() if made.id != id_}  # type: ignore[attr-defined]
+        self.requests = {key: made for key, made in self.requests.items() if made.id != id_}
         for shadow in self.open.values():
             shadow.current = None if shadow.current == id_ else shadow.current
             shadow.milestones = [each for each in shadow.milestones if each != id_]
@@ -183,7 +183,7 @@ class Contexts(RuleBasedStateMachine):
 
 
 for _name in ENGINES:
-    _case = type(f"Contexts_{_name}", (Contexts,), {"engine": _name}).TestCase  # type: ignore[attr-defined]
+    _case = type(f"Contexts_{_name}", (Contexts,), {"engine": _name}).TestCase
     _case.settings = settings(
         max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )

@@ -115,7 +115,7 @@ def test_after_sigkill_the_next_call_starts_another(daemons: Daemons) -> None:
         driver.context.set_intent("kept", place=zdriver.here())
         daemons.kill(first)
         daemons.gone(first)
-        assert driver.context.intent(place=zdriver.here()).text == "kept"  # type: ignore[union-attr]
+        assert driver.context.intent(place=zdriver.here()).text == "kept"
         assert driver.daemon.status().pid != first
 
 

@@ -108,12 +108,8 @@ impl Background {
             } => self.quiet(|c| c.set_command(now, terminal, Running { argv, foreground })),
             // keys for zdriver's own panel reach no shell
             Event::Input if self.host.has_focus() || now < self.own_keys_until => vec![],
-            // nor do those for Zellij's tips, release notes and other popups
-            Event::Input if self.capture.popup_has_focus() => vec![],
-            Event::Input => {
-                self.capture.set_typed(now);
-                vec![Effect::WatchInput(false)]
-            }
+            Event::Input if self.capture.input(now) => vec![Effect::WatchInput(false)],
+            Event::Input => vec![],
             Event::Pipe {
                 source,
                 name,

@@ -25,6 +25,8 @@ pub struct Capture {
     pub panes: Vec<Pane>,
     pub typed: bool,
     pub clients: usize,
+    /// Input came before anything was known of tabs and panes.
+    early_input: bool,
     pids: BTreeMap<u32, i32>,
     cwds: BTreeMap<u32, String>,
     commands: BTreeMap<u32, Running>,
@@ -52,6 +54,7 @@ impl Capture {
         if tabs != self.tabs {
             self.tabs = tabs;
             self.touch(now);
+            self.judge_early_input();
         }
     }
 
@@ -62,6 +65,7 @@ impl Capture {
             self.panes = panes;
             self.forget_closed();
             self.touch(now);
+            self.judge_early_input();
         }
     }
 
@@ -79,6 +83,23 @@ impl Capture {
         }
     }
 
+    /// Somebody did something: whether a key of it may have reached a shell.
+    ///
+    /// To Zellij what a plugin asks for is input, too, and its start-up tips ask for something as
+    /// they load, maybe before the first manifest: so that tells whose input it was.
+    pub fn input(&mut self, now: Millis) -> bool {
+        if !self.is_seen() {
+            self.early_input = true;
+            return false;
+        }
+        if self.popup_has_focus() {
+            return false;
+        }
+        self.set_typed(now);
+        true
+    }
+
+    /// A key reached a shell.
     pub fn set_typed(&mut self, now: Millis) {
         if !self.typed {
             self.typed = true;
@@ -86,8 +107,19 @@ impl Capture {
         }
     }
 
+    fn judge_early_input(&mut self) {
+        if self.early_input && self.is_seen() {
+            self.early_input = false;
+            self.typed |= !self.popup_has_focus();
+        }
+    }
+
+    fn is_seen(&self) -> bool {
+        !self.tabs.is_empty() && !self.panes.is_empty()
+    }
+
     /// A floating plugin of the tab in front takes the keys, such as Zellij's tips at the start.
-    pub fn popup_has_focus(&self) -> bool {
+    fn popup_has_focus(&self) -> bool {
         let front = self.tabs.iter().find(|tab| tab.active);
         front.is_some_and(|tab| {
             tab.floating_visible

@@ -214,9 +214,8 @@ fn keys_are_noted_once() {
     assert_eq!(sent(&effects)[0]["params"]["typed"], true);
 }
 
-#[test]
-fn keys_for_a_popup_reach_no_shell() {
-    let mut world = leader();
+/// The tab in front and what is in it, with Zellij's start-up tip over all.
+fn with_tip() -> (Event, Event) {
     let front = Tab {
         active: true,
         floating_visible: true,
@@ -226,8 +225,40 @@ fn keys_for_a_popup_reach_no_shell() {
         focused: true,
         ..plugin(0, 9, "About Zellij", true)
     };
-    world.settled(Event::Tabs(vec![front]));
-    world.settled(Event::Panes(vec![terminal(0, 0), tip]));
+    (
+        Event::Tabs(vec![front]),
+        Event::Panes(vec![terminal(0, 0), tip]),
+    )
+}
+
+fn typed_in_first_state(events: impl IntoIterator<Item = Event>) -> bool {
+    let (_, effects) = leader_after(events);
+    let sent = sent(&effects);
+    let state = sent.iter().find(|m| m["method"] == "plugin.state").unwrap();
+    state["params"]["typed"].as_bool().unwrap()
+}
+
+#[test]
+fn what_a_tip_does_before_anything_is_known_is_no_key() {
+    let (tabs, panes) = with_tip();
+    assert!(!typed_in_first_state([Event::Input, tabs, panes]));
+    let (tabs, panes) = with_tip();
+    assert!(!typed_in_first_state([panes, Event::Input, tabs]));
+}
+
+#[test]
+fn a_key_before_anything_is_known_counts() {
+    let tabs = Event::Tabs(vec![tab(0)]);
+    let panes = Event::Panes(vec![terminal(0, 0)]);
+    assert!(typed_in_first_state([Event::Input, tabs, panes]));
+}
+
+#[test]
+fn keys_for_a_popup_reach_no_shell() {
+    let mut world = leader();
+    let (tabs, panes) = with_tip();
+    world.settled(tabs);
+    world.settled(panes);
     assert_eq!(world.event(Event::Input), []);
     // the tip is closed: the next key is the shell's
     world.settled(Event::Panes(vec![terminal(0, 0)]));

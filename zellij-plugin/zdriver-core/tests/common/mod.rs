@@ -167,18 +167,28 @@ impl World {
 
 /// A background instance that leads, in a session with one tab and one shell.
 pub fn leader() -> World {
+    let manifest = [
+        Event::Tabs(vec![tab(0)]),
+        Event::Panes(vec![terminal(0, 0)]),
+    ];
+    leader_after(manifest).0
+}
+
+/// One that leads after these events, and all that it did then.
+pub fn leader_after(events: impl IntoIterator<Item = Event>) -> (World, Vec<Effect>) {
     let (mut world, _) = World::load("", ME);
     world.event(Event::Permissions { granted: true });
-    world.settled(Event::Tabs(vec![tab(0)]));
-    world.settled(Event::Panes(vec![terminal(0, 0)]));
+    for event in events {
+        world.settled(event);
+    }
     world.event(Event::Attached {
         code: Some(0),
         stdout: String::new(),
         stderr: String::new(),
     });
-    world.hello(CLIENT);
-    world.pass(1_000);
-    world
+    let mut effects = world.hello(CLIENT);
+    effects.extend(world.pass(1_000));
+    (world, effects)
 }
 
 /// A panel that shows `screen`.

@@ -167,13 +167,15 @@ def _blobs(home: Home) -> list[bytes]:
 
 
 def _text(home: Home, key: str) -> str:
-    """The text that a pane names, read from the store's file."""
+    """The text that a pane names, read from the store's file; "" where a newer one has taken its place."""
     if not key:
         return ""
     with sqlite3.connect(f"file:{home.database}?mode=ro", uri=True) as store:
 
-        def blob(name: str) -> bytes:
-            (data,) = store.execute("SELECT data FROM blobs WHERE key = ?", (name,)).fetchone()
-            return zlib.decompress(data)
+        def blob(name: str) -> bytes | None:
+            found = store.execute("SELECT data FROM blobs WHERE key = ?", (name,)).fetchone()
+            return zlib.decompress(found[0]) if found else None
 
-        return b"".join(blob(name) for name in json.loads(blob(key))).decode()
+        names = blob(key)
+        chunks = [blob(name) for name in json.loads(names)] if names else []
+        return b"".join(chunk for chunk in chunks if chunk).decode()

@@ -1,13 +1,17 @@
-"""Fixtures: `home`, a throw-away home that this process lives in, too; `daemons`, what runs there."""
+"""Fixtures: `home`, a throw-away home that this process lives in, too; `daemons`, what runs there;
+`copy`, a copy of the package there whose commands say what they see.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration.daemons import Daemons
+from tests.integration.forkcopy import Copy
 from zdriver.testing import Home
 
 
@@ -26,3 +30,10 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
 @pytest.fixture
 def daemons(home: Home) -> Daemons:
     return Daemons(home)
+
+
+@pytest.fixture
+def copy(home: Home, tmp_path: Path) -> Iterator[Copy]:
+    made = Copy(home, tmp_path / "copy")
+    yield made
+    made.end()

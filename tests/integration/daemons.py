@@ -22,6 +22,12 @@ def program() -> list[str]:
     return [str(PROGRAM)] if PROGRAM.exists() else [sys.executable, str(SCRIPT)]
 
 
+def age(pid: int) -> float:
+    """Seconds since the process was started (`/proc`: clock ticks since the machine's start)."""
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    return float(Path("/proc/uptime").read_text().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
+
+
 class Daemons:
     program = program()
 

@@ -1,5 +1,5 @@
 """Fixtures: `home`, a throw-away home that this process lives in, too; `daemons`, what runs there;
-`copy`, a copy of the package there whose commands say what they see.
+`cli`, the program there; `copy`, a copy of the package there whose commands say what they see.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.commands import Cli
 from tests.integration.daemons import Daemons
 from tests.integration.forkcopy import Copy
 from zdriver.testing import Home
@@ -30,6 +31,11 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
 @pytest.fixture
 def daemons(home: Home) -> Daemons:
     return Daemons(home)
+
+
+@pytest.fixture
+def cli(home: Home) -> Cli:
+    return Cli(home)
 
 
 @pytest.fixture

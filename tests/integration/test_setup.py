@@ -6,14 +6,14 @@ import json
 import re
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import zdriver
-from tests.integration.daemons import program
+from tests.integration.commands import Cli
 from zdriver.core.errors import Conflict, ZdriverError
 from zdriver.testing import Home, Terminal, until
 from zdriver.zellij import files, permissions
@@ -24,25 +24,6 @@ CTRL_G, CTRL_O, ESCAPE = "\x07", "\x0f", "\x1b"
 MENU, PROMPT = "intent: what this is for", "Intent: what is this for?"
 QUIET = "show_startup_tips false\nshow_release_notes false\n"
 REPOSITORY = Path(__file__).parents[2]
-
-Cli = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def cli(home: Home) -> Cli:
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*program(), *words],
-            env=home.env,
-            cwd=home.path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
 
 
 @contextmanager

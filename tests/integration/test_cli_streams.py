@@ -1,0 +1,73 @@
+"""Terminals, pipes and signals: what a command prints where, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from tests.integration.commands import Cli, in_terminal
+from tests.integration.daemons import program
+from zdriver.testing import Home
+
+
+def test_colours_are_for_terminals(home: Home, cli: Cli) -> None:
+    assert "\x1b[" not in cli("intent", "x").stdout
+    assert "\x1b[" in cli("intent", "y", FORCE_COLOR="1").stdout
+    assert "\x1b[" not in cli("intent", "z", FORCE_COLOR="1", NO_COLOR="1").stdout
+
+
+def test_a_closed_pipe_is_141_and_silent(home: Home) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*program(), "config", "show"], env=home.env, stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert done.returncode == 141
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("no_fork", ["", "1"])
+@pytest.mark.parametrize(
+    ("script", "code", "said"),
+    [
+        ('"$@" intent >&-', 0, []),
+        ('"$@" intent --json >&-', 0, []),
+        ('"$@" intent after >&-', 0, []),
+        ('"$@" intent - <&-', 2, ["error: the intent is empty"]),
+        ('"$@" intent "" 2>&-', 2, []),
+        ('"$@" history >/dev/full', 1, ["error: the answer cannot be written: No space left on device"]),
+        (
+            '"$@" history --json >/dev/full',
+            1,
+            ["error: the answer cannot be written: No space left on device"],
+        ),
+        ('"$@" intent "" --json >/dev/full', 2, ["error: the intent is empty"]),
+        ('"$@" intent "" 2>/dev/full', 2, []),
+    ],
+)
+def test_streams_that_are_closed_or_full_never_end_in_a_traceback(
+    script: str, code: int, said: list[str], no_fork: str, home: Home, cli: Cli
+) -> None:
+    assert cli("intent", "before").returncode == 0
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *program()],
+        env={**home.env, "ZDRIVER_NO_FORK": no_fork},
+        cwd=home.path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (code, "")
+    assert [line for line in done.stderr.splitlines() if not line.startswith("hint:")] == said
+    assert cli("intent").stdout == ("after\n" if "after" in script else "before\n")
+
+
+def test_a_question_is_interrupted_with_130(home: Home) -> None:
+    with in_terminal(home, "forget", "12345678") as terminal:
+        terminal.wait_for("Forget 12345678 for good?")
+        terminal.write("\x03")
+        terminal.wait_for("code=130")

@@ -1,4 +1,4 @@
-"""`zdriver daemon`, `config`, `doctor` and completion; how a damaged store and a missing snapshot are told."""
+"""`zdriver daemon`, `config`, `doctor`, completion; how a damaged store and a missing snapshot are told."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import pytest
 
 import zdriver
 from tests.integration.commands import Cli
+from tests.integration.daemons import program
 from zdriver.core.errors import Conflict, ZdriverError
 from zdriver.testing import Home, Terminal, until
 from zdriver.zellij import files, permissions

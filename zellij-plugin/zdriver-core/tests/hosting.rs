@@ -1,10 +1,10 @@
-//! The background instance and the panes it shows: panel, status lines.
+//! The background instance and the panel it shows.
 
 mod common;
 
 use common::*;
 use serde_json::json;
-use zdriver_core::inside::{Screen, Show, ToLeader, ToPanel, ToStatus, TO_PANEL, TO_STATUS};
+use zdriver_core::inside::{Screen, Show, ToLeader, ToPanel, TO_PANEL};
 use zdriver_core::protocol::Pane;
 use zdriver_core::{Effect, Event};
 
@@ -24,19 +24,6 @@ fn told_panel(effects: &[Effect]) -> Vec<ToPanel> {
         _ => None,
     });
     told.map(|text| serde_json::from_str(text).unwrap())
-        .collect()
-}
-
-fn told_status(effects: &[Effect]) -> Vec<(u32, ToStatus)> {
-    let told = effects.iter().filter_map(|e| match e {
-        Effect::Tell {
-            name,
-            payload,
-            plugin,
-        } if *name == TO_STATUS => Some((plugin, payload)),
-        _ => None,
-    });
-    told.map(|(plugin, text)| (*plugin, serde_json::from_str(text).unwrap()))
         .collect()
 }
 
@@ -380,56 +367,4 @@ fn when_zdriver_is_gone_a_key_only_says_so() {
     let (show, _) = opened(&world.event(Event::Clients { ids: vec![1] })).unwrap();
     assert_eq!(show.screen, Screen::Notice);
     assert!(show.message.contains("gone"), "{}", show.message);
-}
-
-#[test]
-fn each_status_line_hears_of_its_own_tab_and_only_what_is_new() {
-    let mut world = leader();
-    world.settled(Event::Tabs(vec![tab(0), tab(1)]));
-    let panes = vec![
-        terminal(0, 0),
-        terminal(1, 1),
-        plugin(0, 6, "s", false),
-        plugin(1, 7, "s", false),
-    ];
-    world.settled(Event::Panes(panes.clone()));
-    let status = json!({"tabs": [
-        {"position": 0, "intent": "first", "intent_at": null, "milestone": "", "milestone_at": null},
-        {"position": 1, "intent": "second", "intent_at": null, "milestone": "m", "milestone_at": null},
-    ], "warning": ""});
-    let notification = json!({"method": "status", "params": status});
-    let mut told = told_status(&world.line(DOWN, &notification));
-    told.sort_by_key(|(id, _)| *id);
-    assert_eq!((told[0].0, told[0].1.tab.intent.as_str()), (6, "first"));
-    assert_eq!((told[1].0, told[1].1.tab.intent.as_str()), (7, "second"));
-    assert!(told_status(&world.line(DOWN, &notification)).is_empty());
-    // a new tab's line is told at once
-    world.settled(Event::Tabs(vec![tab(0), tab(1), tab(2)]));
-    let mut more = panes;
-    more.push(plugin(2, 8, "s", false));
-    let told = told_status(&world.settled(Event::Panes(more)));
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].0, 8);
-}
-
-#[test]
-fn status_lines_hear_that_the_daemon_is_away_and_back() {
-    let mut world = leader();
-    world.settled(Event::Panes(vec![terminal(0, 0), plugin(0, 6, "s", false)]));
-    let told = told_status(&world.end(DOWN));
-    assert!(told[0].1.warning.contains("has ended"));
-    world.pass(1_000);
-    assert_eq!(told_status(&world.hello(CLIENT))[0].1.warning, "");
-}
-
-#[test]
-fn a_new_clients_status_lines_are_told_as_well() {
-    let mut world = leader();
-    world.settled(Event::Panes(vec![terminal(0, 0), plugin(0, 6, "s", false)]));
-    let effects = world.settled(Event::Pipe {
-        source: zdriver_core::Source::Plugin(ME),
-        name: "zdriver-peers".into(),
-        payload: Some(r#"{"here":{"client":4}}"#.into()),
-    });
-    assert_eq!(told_status(&effects).len(), 1);
 }

@@ -1,21 +1,13 @@
-//! Menu, prompts, lists and banner, as a person uses them.
+//! Menu, prompts and notices, as a person uses them.
 
 mod common;
 
 use common::*;
-use serde_json::{json, Value};
+use serde_json::json;
 use zdriver_core::inside::{Screen, Show, ToPanel};
-use zdriver_core::keys::{Code, Key};
-use zdriver_core::protocol::{Banner, ErrorData, RpcError};
+use zdriver_core::keys::Code;
+use zdriver_core::protocol::{ErrorData, RpcError};
 use zdriver_core::{Effect, Event};
-
-fn answer(world: &mut World, id: u64, result: Value) -> Vec<Effect> {
-    world.tell_panel(&ToPanel::Answer {
-        id,
-        result: Some(result),
-        error: None,
-    })
-}
 
 fn refuse(world: &mut World, id: u64, message: &str, hint: &str) -> Vec<Effect> {
     let data = Some(ErrorData {
@@ -32,32 +24,6 @@ fn refuse(world: &mut World, id: u64, message: &str, hint: &str) -> Vec<Effect> 
         result: None,
         error,
     })
-}
-
-fn question(effects: &[Effect], method: &str) -> (u64, Value) {
-    let found = asked(effects).into_iter().find(|(_, m, _)| m == method);
-    let (id, _, params) = found.unwrap_or_else(|| panic!("{method} was not asked: {effects:?}"));
-    (id, params)
-}
-
-fn banner(keys: &str) -> World {
-    panel_with(Show {
-        screen: Screen::Banner,
-        banner: Banner {
-            lines: vec!["Welcome back".into(), "5 panes".into()],
-            keys: keys.into(),
-            seconds: 0.0,
-        },
-        ..Show::default()
-    })
-}
-
-fn typed_on(effects: &[Effect]) -> Vec<String> {
-    let writes = effects.iter().filter_map(|e| match e {
-        Effect::WriteChars { terminal: 3, text } => Some(text.clone()),
-        _ => None,
-    });
-    writes.collect()
 }
 
 #[test]
@@ -209,124 +175,6 @@ fn a_panel_that_nobody_tells_anything_goes() {
     assert!(closes(&world.pass(2_500)));
 }
 
-fn history() -> (World, Value) {
-    let mut world = panel_with(Show {
-        screen: Screen::Menu,
-        ..Show::default()
-    });
-    let effects = world.key(Code::Char('h'));
-    let (id, params) = question(&effects, "plugin.history");
-    assert_eq!(params["query"], "");
-    let rows: Vec<Value> = (0..50)
-        .map(|n| {
-            json!({
-                "id": n.to_string(), "type": if n % 2 == 0 { "intent" } else { "milestone" },
-                "text": format!("entry {n}"), "kind": null, "artifacts": ["a.txt"], "commit": "abc",
-                "at": "1970-01-01T00:10:00Z", "source": "manual",
-                "context": {"zellij_session": "work", "root": "/w"},
-            })
-        })
-        .collect();
-    let rows = Value::Array(rows);
-    answer(&mut world, id, rows.clone());
-    (world, rows)
-}
-
-#[test]
-fn history_is_scrolled_and_looked_into() {
-    let (mut world, _) = history();
-    let shown = world.screen(20, 100);
-    assert!(
-        shown[1].contains("entry 0") && shown[1].contains("6 min"),
-        "{}",
-        shown[1]
-    );
-    assert_eq!(shown.len(), 20);
-    world.key(Code::End);
-    assert!(world.screen(20, 100).join("\n").contains("> "));
-    assert!(world.screen(20, 100).join("\n").contains("entry 49"));
-    world.key(Code::Enter);
-    let details = world.screen(20, 100).join("\n");
-    for fact in ["entry 49", "/w", "abc", "a.txt", "manual"] {
-        assert!(details.contains(fact), "{details}");
-    }
-    world.key(Code::Enter);
-    assert!(world.screen(20, 100)[0].starts_with("history"));
-    assert!(closes(&world.key(Code::Esc)));
-}
-
-#[test]
-fn history_filters_at_once_and_asks_for_the_rest() {
-    let (mut world, rows) = history();
-    world.write("entry 4");
-    let shown = world.screen(20, 100).join("\n");
-    assert!(
-        shown.contains("entry 49") && !shown.contains("entry 39"),
-        "{shown}"
-    );
-    let effects = world.pass(130);
-    let (id, params) = question(&effects, "plugin.history");
-    assert_eq!(params["query"], "entry 4");
-    // what the daemon finds is shown as it is: it looks further than the words
-    answer(&mut world, id, json!([rows[3]]));
-    assert!(world.screen(20, 100)[1].contains("entry 3"));
-    world.key(Code::Backspace);
-    assert!(asked(&world.pass(130)).len() == 1);
-}
-
-#[test]
-fn answers_to_older_questions_are_left_out() {
-    let (mut world, rows) = history();
-    world.write("a");
-    let (first, _) = question(&world.pass(130), "plugin.history");
-    world.write("b");
-    let (second, _) = question(&world.pass(130), "plugin.history");
-    answer(&mut world, first, json!([rows[1]]));
-    assert!(!world.screen(20, 100).join("\n").contains("entry 1"));
-    answer(&mut world, second, json!([rows[2]]));
-    assert!(world.screen(20, 100)[1].contains("entry 2"));
-}
-
-fn restore_list() -> World {
-    let mut world = panel(Screen::Menu);
-    let (id, _) = question(&world.key(Code::Char('r')), "plugin.snapshots");
-    let row = |generation: u64| {
-        json!({
-            "generation": generation, "zellij_session": "old", "root": "/w", "reason": "change",
-            "taken_at": "1970-01-01T00:00:00Z", "tabs": 1, "panes": 3, "pinned": false, "digest": "",
-        })
-    };
-    answer(&mut world, id, json!([row(9), row(8)]));
-    world
-}
-
-#[test]
-fn a_generation_is_restored_or_dismissed_and_the_panel_goes_first() {
-    let mut world = restore_list();
-    let shown = world.screen(10, 100).join("\n");
-    assert!(shown.contains("1 tab, 3 panes"), "{shown}");
-    world.key(Code::Down);
-    let effects = world.key(Code::Enter);
-    let (_, params) = question(&effects, "plugin.choose");
-    assert_eq!(params, json!({"choice": "restore", "generation": 8}));
-    assert!(closes(&effects));
-    let effects = restore_list().key(Code::Char('d'));
-    let (_, params) = question(&effects, "plugin.choose");
-    assert_eq!(params, json!({"choice": "dismiss", "generation": 9}));
-}
-
-#[test]
-fn an_empty_list_says_so() {
-    let mut world = panel(Screen::Menu);
-    let (id, _) = question(&world.key(Code::Char('r')), "plugin.snapshots");
-    answer(&mut world, id, json!([]));
-    assert!(world
-        .screen(10, 80)
-        .join("\n")
-        .contains("nothing to restore yet"));
-    assert!(asked(&world.key(Code::Enter)).is_empty());
-}
-
 #[test]
 fn undo_reports_what_it_kept() {
     let mut world = panel(Screen::Menu);
@@ -339,110 +187,6 @@ fn undo_reports_what_it_kept() {
     );
     assert!(world.screen(5, 80)[0].contains("2 panes closed; kept: tab 2: vim runs in it"));
     assert!(closes(&world.key(Code::Char('q'))));
-}
-
-#[test]
-fn the_first_key_ends_the_banner_and_reaches_the_shell() {
-    for (keys, key, text) in [
-        ("undo", Key::char('l'), "l"),
-        ("undo", Key::plain(Code::Enter), "\r"),
-        ("undo", Key::ctrl('c'), "\x03"),
-        ("undo", Key::plain(Code::Up), "\x1b[A"),
-        ("restore", Key::char('u'), "u"),
-        ("restore", Key::ctrl('d'), "\x04"),
-    ] {
-        let mut world = banner(keys);
-        let effects = world.event(Event::Key(key));
-        assert_eq!(typed_on(&effects), [text]);
-        assert!(asked(&effects).is_empty());
-        assert!(world.pass(200).contains(&Effect::HideSelf));
-        assert!(closes(&world.pass(400)));
-    }
-}
-
-#[test]
-fn a_word_typed_at_once_reaches_the_shell_in_its_order() {
-    let mut world = banner("undo");
-    // `u` would undo, were it the first
-    for c in ['l', 's', 'u'] {
-        let effects = world.key(Code::Char(c));
-        assert_eq!(typed_on(&effects), [c.to_string()]);
-        assert!(!effects.contains(&Effect::HideSelf) && asked(&effects).is_empty());
-        world.now += 150;
-    }
-    assert!(world.pass(200).contains(&Effect::HideSelf));
-    // on its way when the banner went
-    assert_eq!(typed_on(&world.key(Code::Char('x'))), ["x"]);
-    assert!(closes(&world.pass(400)));
-}
-
-#[test]
-fn a_word_that_begins_with_a_banner_key_is_typed_on() {
-    for (keys, word) in [("undo", "uptime"), ("restore", "docker"), ("restore", "ls")] {
-        let mut world = banner(keys);
-        let mut effects = Vec::new();
-        for c in word.chars() {
-            world.now += 80;
-            effects.extend(world.key(Code::Char(c)));
-        }
-        assert_eq!(typed_on(&effects).concat(), word);
-        assert!(asked(&effects).is_empty(), "{effects:?}");
-    }
-}
-
-#[test]
-fn banner_keys_do_what_they_say() {
-    let mut world = banner("undo");
-    world.key(Code::Char('u'));
-    let (_, params) = question(&world.pass(600), "plugin.choose");
-    assert_eq!(params["choice"], "undo");
-
-    let effects = banner("restore").key(Code::Enter);
-    assert_eq!(question(&effects, "plugin.choose").1["choice"], "restore");
-    assert!(closes(&effects));
-
-    let mut world = banner("restore");
-    world.key(Code::Char('d'));
-    assert_eq!(
-        question(&world.pass(600), "plugin.choose").1["choice"],
-        "dismiss"
-    );
-
-    let mut world = banner("restore");
-    world.key(Code::Char('l'));
-    question(&world.pass(600), "plugin.snapshots");
-    assert!(closes(&banner("restore").key(Code::Esc)));
-}
-
-#[test]
-fn a_banner_without_keys_goes_at_any_input_and_takes_none() {
-    let mut world = banner("");
-    let effects = world.event(Event::Input);
-    assert!(closes(&effects) && typed_on(&effects).is_empty());
-}
-
-#[test]
-fn a_banner_goes_when_its_time_is_over() {
-    let mut world = panel_with(Show {
-        screen: Screen::Banner,
-        banner: Banner {
-            lines: vec!["hi".into()],
-            keys: "undo".into(),
-            seconds: 5.0,
-        },
-        ..Show::default()
-    });
-    assert!(!closes(&world.pass(4_900)));
-    assert!(closes(&world.pass(200)));
-}
-
-#[test]
-fn pasting_into_a_banner_reaches_the_shell() {
-    let mut world = banner("undo");
-    assert_eq!(
-        typed_on(&world.event(Event::Paste("ls -l".into()))),
-        ["ls -l"]
-    );
 }
 
 #[test]

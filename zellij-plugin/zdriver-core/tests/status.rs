@@ -1,8 +1,9 @@
-//! The status line.
+//! The status line, and what the background instance tells it.
 
 mod common;
 
 use common::*;
+use serde_json::json;
 use zdriver_core::inside::{ToStatus, TO_STATUS};
 use zdriver_core::protocol::TabStatus;
 use zdriver_core::text::width;
@@ -106,4 +107,69 @@ fn rubbish_is_left_out() {
         });
     }
     assert!(world.screen(1, 80)[0].contains("stays"));
+}
+
+fn told_status(effects: &[Effect]) -> Vec<(u32, ToStatus)> {
+    let told = effects.iter().filter_map(|e| match e {
+        Effect::Tell {
+            name,
+            payload,
+            plugin,
+        } if *name == TO_STATUS => Some((plugin, payload)),
+        _ => None,
+    });
+    told.map(|(plugin, text)| (*plugin, serde_json::from_str(text).unwrap()))
+        .collect()
+}
+
+#[test]
+fn each_status_line_hears_of_its_own_tab_and_only_what_is_new() {
+    let mut world = leader();
+    world.settled(Event::Tabs(vec![tab(0), tab(1)]));
+    let panes = vec![
+        terminal(0, 0),
+        terminal(1, 1),
+        plugin(0, 6, "s", false),
+        plugin(1, 7, "s", false),
+    ];
+    world.settled(Event::Panes(panes.clone()));
+    let status = json!({"tabs": [
+        {"position": 0, "intent": "first", "intent_at": null, "milestone": "", "milestone_at": null},
+        {"position": 1, "intent": "second", "intent_at": null, "milestone": "m", "milestone_at": null},
+    ], "warning": ""});
+    let notification = json!({"method": "status", "params": status});
+    let mut told = told_status(&world.line(DOWN, &notification));
+    told.sort_by_key(|(id, _)| *id);
+    assert_eq!((told[0].0, told[0].1.tab.intent.as_str()), (6, "first"));
+    assert_eq!((told[1].0, told[1].1.tab.intent.as_str()), (7, "second"));
+    assert!(told_status(&world.line(DOWN, &notification)).is_empty());
+    // a new tab's line is told at once
+    world.settled(Event::Tabs(vec![tab(0), tab(1), tab(2)]));
+    let mut more = panes;
+    more.push(plugin(2, 8, "s", false));
+    let told = told_status(&world.settled(Event::Panes(more)));
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].0, 8);
+}
+
+#[test]
+fn status_lines_hear_that_the_daemon_is_away_and_back() {
+    let mut world = leader();
+    world.settled(Event::Panes(vec![terminal(0, 0), plugin(0, 6, "s", false)]));
+    let told = told_status(&world.end(DOWN));
+    assert!(told[0].1.warning.contains("has ended"));
+    world.pass(1_000);
+    assert_eq!(told_status(&world.hello(CLIENT))[0].1.warning, "");
+}
+
+#[test]
+fn a_new_clients_status_lines_are_told_as_well() {
+    let mut world = leader();
+    world.settled(Event::Panes(vec![terminal(0, 0), plugin(0, 6, "s", false)]));
+    let effects = world.settled(Event::Pipe {
+        source: zdriver_core::Source::Plugin(ME),
+        name: "zdriver-peers".into(),
+        payload: Some(r#"{"here":{"client":4}}"#.into()),
+    });
+    assert_eq!(told_status(&effects).len(), 1);
 }

@@ -297,3 +297,19 @@ pub fn asked(effects: &[Effect]) -> Vec<(u64, String, Value)> {
 pub fn closes(effects: &[Effect]) -> bool {
     effects.contains(&Effect::CloseSelf)
 }
+
+/// The daemon's answer to a panel's question.
+pub fn answer(world: &mut World, id: u64, result: Value) -> Vec<Effect> {
+    world.tell_panel(&ToPanel::Answer {
+        id,
+        result: Some(result),
+        error: None,
+    })
+}
+
+/// The one question of this method: its id and what it says.
+pub fn question(effects: &[Effect], method: &str) -> (u64, Value) {
+    let found = asked(effects).into_iter().find(|(_, m, _)| m == method);
+    let (id, _, params) = found.unwrap_or_else(|| panic!("{method} was not asked: {effects:?}"));
+    (id, params)
+}

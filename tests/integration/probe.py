@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 VERSION = "one"
+LIMITS = [name for name in dir(resource) if name.startswith("RLIMIT_")]
 
 
 class cli:  # noqa: N801 the name that the fork server asks for
@@ -47,7 +49,9 @@ def do_facts(*_words: str) -> int:
         ],
         "fds": [fd for fd in range(100) if _inheritable(fd)],
         "zone": time.strftime("%Z"),
-        "signals": {s.name: str(signal.getsignal(s)) for s in signal.Signals if s < 32},
+        "signals": {s.name: str(signal.getsignal(s)) for s in signal.Signals},
+        "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+        "limits": {name: resource.getrlimit(getattr(resource, name)) for name in LIMITS},
         "handlers": len(logging.getLogger().handlers),
     }
     print(json.dumps(facts, default=str))
@@ -78,6 +82,15 @@ def do_size() -> int:
 
 def do_ask() -> int:
     print("you said", input("what? "))
+    return 0
+
+
+def do_fill(path: str) -> int:
+    """Write more than `ulimit -f` may allow."""
+    try:
+        Path(path).write_bytes(b"x" * 100_000)
+    except OSError as error:
+        print(error.strerror)
     return 0
 
 

@@ -113,3 +113,38 @@ def test_a_closed_stdin_is_no_problem(copy: Copy) -> None:
         ["sh", "-c", script, "sh", *copy.argv, "where"], env=copy.env, capture_output=True, timeout=30
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "trap '' HUP INT QUIT TSTP",
+        "ulimit -f 7; ulimit -n 99; ulimit -Ss 4096; ulimit -c 0",
+        # a shell cannot block a signal
+        "exec python3 -c 'import os, signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGHUP])\n"
+        'os.execv(sys.argv[1], sys.argv[1:])\' "$@"',
+    ],
+)
+def test_signals_and_limits_are_the_callers(copy: Copy, before: str) -> None:
+    def facts(**more: str) -> Any:
+        argv = ["sh", "-c", f'{before}\nexec "$@"', "sh", *copy.argv, "facts"]
+        return json.loads(subprocess.check_output(argv, env={**copy.env, **more}, timeout=30))
+
+    usual, forked, placed = copy.facts(), facts(), facts(**IN_PLACE)
+    for name in ("signals", "blocked", "limits"):
+        assert forked[name] == placed[name]
+    assert any(forked[name] != usual[name] for name in ("signals", "blocked", "limits"))
+
+
+def test_a_limit_on_files_holds_for_the_command(copy: Copy, tmp_path: Path) -> None:
+    argv = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *copy.argv, "fill", str(tmp_path / "big")]
+    assert subprocess.check_output(argv, env=copy.env, text=True, timeout=30) == "File too large\n"
+    assert (tmp_path / "big").stat().st_size <= 8 * 1024
+
+
+def test_who_has_another_group_runs_in_place(copy: Copy) -> None:
+    """As after `newgrp`: what the command makes must belong to that group."""
+    caller = copy.popen("where", group=os.getgid() + 1)
+    out, err = caller.communicate(timeout=30)
+    assert out.split()[1] == str(caller.pid), err

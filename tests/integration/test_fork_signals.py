@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -34,6 +35,17 @@ def test_a_signal_ends_command_and_caller_alike(copy: Copy, number: int) -> None
     caller.communicate(timeout=20)
     assert caller.returncode == -number
     gone(*pids)
+
+
+def test_nohup_is_for_the_command_too(copy: Copy) -> None:
+    argv = ["nohup", *copy.argv, "wait"]
+    caller = subprocess.Popen(argv, env=copy.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert caller.stdout is not None
+    pids = map(int, caller.stdout.readline().split())
+    for pid in (caller.pid, *pids):
+        os.kill(pid, signal.SIGHUP)
+    assert caller.communicate(timeout=20)[0] == "done\n"
+    assert caller.returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGPIPE])

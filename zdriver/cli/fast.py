@@ -89,12 +89,15 @@ def _ordinary() -> bool:
 
 
 def _send_request(sock: "_socket.socket", argv: list[str]) -> None:
+    import _signal
     import _socket
 
     umask = os.umask(0o077)
     os.umask(umask)
     environment = [key + b"=" + value for key, value in os.environb.items()]
-    head = [f"{umask:o}", str(len(argv)), *argv]
+    ignored = _mask(n for n in range(1, _signal.NSIG) if _signal.getsignal(n) == _signal.SIG_IGN)
+    blocked = _mask(_signal.pthread_sigmask(_signal.SIG_BLOCK, ()))
+    head = [f"{umask:o}", ignored, blocked, str(len(argv)), *argv]
     payload = b"\0".join([*map(os.fsencode, head), *environment])
     folder = os.open(".", getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
     fds = b"".join(fd.to_bytes(4, sys.byteorder) for fd in (0, 1, 2, folder))
@@ -103,6 +106,14 @@ def _send_request(sock: "_socket.socket", argv: list[str]) -> None:
     os.close(folder)
     if sent < len(message):
         sock.sendall(message[sent:])
+
+
+def _mask(signals: "Iterable[int]") -> str:
+    """In hexadecimal; bit N stands for signal N."""
+    bits = 0
+    for number in signals:
+        bits |= 1 << number
+    return f"{bits:x}"
 
 
 def _follow(sock: "_socket.socket") -> tuple[int, int] | None:
@@ -156,3 +167,4 @@ def _ending(sock: "_socket.socket") -> tuple[int, int] | None:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
+    from collections.abc import Iterable

@@ -16,21 +16,37 @@ import time
 from importlib import import_module
 from typing import TextIO
 
+from zdriver.core import limits
 
-def become(fields: list[bytes], fds: list[int]) -> int:
+_SETTABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+
+
+class Refused(Exception):
+    """This process cannot be what the caller is; nothing was begun."""
+
+
+def become(fields: list[bytes], fds: list[int], pid: int) -> int:
     """Run the command line that a caller sent; its exit code.
 
-    fields  umask in octal, number of arguments, arguments, environment as KEY=VALUE
+    fields  umask in octal, ignored and blocked signals in hexadecimal, number of arguments,
+            arguments, environment as KEY=VALUE
     fds     for 0, 1, 2 and the working directory
+    pid     of the caller, whose resource limits are taken; 0 when it is not known
+
+    Raises Refused.
     """
+    try:
+        limits.take(limits.of(pid))
+    except OSError as error:
+        raise Refused from error
     os.setpgid(0, 0)  # so that signals reach the command and its children, and SIGTSTP stops it
     _take_descriptors(fds)
-    count = int(fields[1])
-    os.umask(int(fields[0], 8))
-    _take_environment(fields[2 + count :])
-    _default_signals()
+    umask, ignored, blocked, count, *words = fields
+    os.umask(int(umask, 8))
+    _take_environment(words[int(count) :])
+    _take_signals(_signals(ignored), _signals(blocked))
     gc.enable()
-    sys.argv = [os.fsdecode(argument) for argument in fields[2 : 2 + count]]
+    sys.argv = [os.fsdecode(argument) for argument in words[: int(count)]]
     sys.stdin, sys.stdout, sys.stderr = _streams()
     return _run()
 
@@ -53,11 +69,22 @@ def _take_environment(pairs: list[bytes]) -> None:
     time.tzset()
 
 
-def _default_signals() -> None:
-    """As Python has them at its start."""
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGWINCH):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def _signals(mask: bytes) -> set[int]:
+    """Bit N stands for signal N."""
+    bits = int(mask, 16)
+    return {number for number in _SETTABLE if bits >> number & 1}
+
+
+def _take_signals(ignored: set[int], blocked: set[int]) -> None:
+    """As Python has them when it starts under `nohup`, as a script's `&`, or under neither.
+
+    `ignored` is what the caller's Python ignores: with what every Python does (SIGPIPE, SIGXFSZ).
+    """
+    for number in _SETTABLE:
+        signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+    if signal.SIGINT not in ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _streams() -> tuple[TextIO, TextIO, TextIO]:

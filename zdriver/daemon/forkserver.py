@@ -5,13 +5,15 @@ sends its arguments, environment, umask, descriptors 0 to 2 and working director
 forked that becomes the command. What is said, in this order:
 
     server → caller   b"zd1 BUILD\\n"; or b"no\\n": too busy
-    caller → server   b"%08x\\n" and that many bytes: umask, number of arguments, arguments
-                      and environment, with NUL between them; beside the first byte the
-                      descriptors 0, 1, 2 and the working directory (SCM_RIGHTS)
+    caller → server   b"%08x\\n" and that many bytes: umask, ignored and blocked signals, number
+                      of arguments, arguments and environment, with NUL between them; beside the
+                      first byte the descriptors 0, 1, 2 and the working directory (SCM_RIGHTS)
     caller → server   one byte per signal to relay
     server → caller   b"x%d\\n" the exit code, b"s%d\\n" the signal that ended the child,
                       or b"no\\n": it was not begun
 
+Resource limits are read from the caller's process. A caller of another group, or with limits
+that a child of ours may not have, hears b"no\\n".
 A caller that hears no greeting, or that of another build, runs the command itself. It sends
 nothing before: a server that hangs must not hold its descriptors (a pipe's reader would wait),
 and nothing may be done twice.
@@ -38,7 +40,7 @@ from typing import NoReturn
 
 from zdriver.core import platform
 from zdriver.core.build import build_id
-from zdriver.daemon.forkchild import become
+from zdriver.daemon.forkchild import Refused, become
 from zdriver.daemon.options import Options, command
 from zdriver.daemon.sockets import Listener
 
@@ -233,7 +235,9 @@ class _Server:
         sock.setblocking(False)
         caller = Caller(sock)
         try:
-            if platform.peer(sock).uid != os.getuid() or len(self._callers) >= CALLERS_MAX:
+            peer = platform.peer(sock)
+            same = (peer.uid, peer.gid) == (os.getuid(), os.getegid())  # after `newgrp` it is not
+            if not same or len(self._callers) >= CALLERS_MAX:
                 raise ValueError("refused")
         except (OSError, ValueError):
             caller.say(b"no\n")
@@ -277,8 +281,10 @@ class _Server:
                 if other is not caller:
                     other.sock.close()
                     other.forget_request()
-            code = become(caller.fields(), caller.fds)
+            code = become(caller.fields(), caller.fds, platform.peer(caller.sock).pid)
             caller.say(b"x%d\n" % code)
+        except Refused:
+            caller.say(b"no\n")
         finally:
             os._exit(code)
 

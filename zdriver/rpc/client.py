@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -114,6 +115,8 @@ class Connection:
                         return response
             except TimeoutError:
                 return None
+            finally:
+                sock.setblocking(True)
 
     def close(self) -> None:
         with self._lock:
@@ -176,6 +179,11 @@ class Connection:
                     f"the socket {self._path()} belongs to user {uid}",
                     hint="remove it, or set XDG_RUNTIME_DIR to a folder that only you can write",
                 )
+            # The kernel watches the time: Python's own timeout would poll before each send and receive.
+            sock.setblocking(True)
+            limit = struct.pack("ll", int(self.timeout), int(self.timeout % 1 * 1_000_000))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         except BaseException:
             sock.close()
             raise
@@ -187,7 +195,6 @@ class Connection:
         self._next_id = id_ = self._next_id + 1
         line = request_line(method, params, id_)
         deadline = time.monotonic() + self.timeout
-        sock.settimeout(self.timeout)
         try:
             sock.sendall(line)
             while True:
@@ -199,7 +206,7 @@ class Connection:
                 if response.error is not None:
                     raise _Answered(as_error(response.error))
                 return response.result
-        except TimeoutError as error:
+        except (TimeoutError, BlockingIOError) as error:
             raise self._no_answer() from error
 
     def _no_answer(self) -> Unavailable:

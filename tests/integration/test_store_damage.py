@@ -12,31 +12,16 @@ import apsw
 import msgspec
 import pytest
 
+from tests.integration.stores import service, texts
 from zdriver.context.model import Place
-from zdriver.context.service import ContextService
 from zdriver.core.clock import now_us
 from zdriver.core.errors import StoreInUse
-from zdriver.storage.port import Reading
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.storage.sqlite.recovery import Recovery
 from zdriver.testing import until
 
 ENTRIES = 1200
 PAGE = 4096
-
-
-def service(store: SqliteStore) -> ContextService:
-    return ContextService(store, host="host", roots=lambda folder: folder)
-
-
-def texts(store: SqliteStore) -> set[str]:
-    def unit(tx: Reading) -> set[str]:
-        everything = {"before": 2**63 - 1, "since": 0, "repo": "", "below": "", "limit": 1_000_000}
-        return {row["text"] for row in tx.all("entry.history", **everything)}
-
-    return store.read(unit)
-
-
 ALL = {f"step {i} of the way" for i in range(ENTRIES)}
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.stores import service
 from zdriver.context.layout import Layout, Pane, Tab
 from zdriver.context.model import Place
-from zdriver.context.service import ContextService
 from zdriver.context.snapshots import SnapshotService
 from zdriver.core.errors import Unavailable
 from zdriver.storage.port import Event
@@ -30,7 +30,7 @@ def files_with(folder: Path, text: str) -> list[str]:
 
 def test_a_forgotten_text_is_nowhere(tmp_path: Path) -> None:
     with SqliteStore(tmp_path / "zdriver.db", sinks=("audit",)) as store:
-        contexts = ContextService(store, host="host", roots=lambda at: at, head=lambda root: None)
+        contexts = service(store)
         for i in range(300):
             contexts.set_intent(f"ordinary {i} words", place=PLACE, request=f"r{i}")
         long = " ".join(f"xylophone{i}" for i in range(700))
@@ -65,7 +65,7 @@ def test_a_forgotten_text_is_nowhere(tmp_path: Path) -> None:
 
 def test_a_forgotten_context_is_nowhere(tmp_path: Path) -> None:
     with SqliteStore(tmp_path / "zdriver.db") as store:
-        contexts = ContextService(store, host="host", roots=lambda at: at, head=lambda root: None)
+        contexts = service(store)
         snapshots = SnapshotService(store, host="host")
         place = Place(cwd="/w/clandestine", zellij_session="undercover")
         made = contexts.set_intent("hushhush", place=place, request="r")
@@ -82,7 +82,7 @@ def test_a_forgotten_context_is_nowhere(tmp_path: Path) -> None:
 
 def test_what_others_stored_stays(tmp_path: Path) -> None:
     with SqliteStore(tmp_path / "zdriver.db") as store:
-        contexts = ContextService(store, host="host", roots=lambda at: at, head=lambda root: None)
+        contexts = service(store)
         intent = contexts.set_intent("mine", place=PLACE, request="r1")
         other = contexts.set_intent("other", place=Place(cwd="/w/other"), request="r2")
         store.write(
@@ -98,11 +98,11 @@ def test_what_was_kept_of_a_damaged_store_is_named(tmp_path: Path) -> None:
     """Nothing there is ever deleted for the user, so the user has to be told."""
     path = tmp_path / "zdriver.db"
     with SqliteStore(path) as store:
-        contexts = ContextService(store, host="host", roots=lambda at: at, head=lambda root: None)
+        contexts = service(store)
         intent = contexts.set_intent("hushhush", place=PLACE)
     path.write_bytes(path.read_bytes()[:-4096])
     with SqliteStore(path) as store:
-        contexts = ContextService(store, host="host", roots=lambda at: at, head=lambda root: None)
+        contexts = service(store)
         with pytest.raises(Unavailable, match="may still hold it") as refused:
             contexts.forget((intent.id,))
         assert contexts.history() == []

@@ -1,4 +1,4 @@
-"""Power cuts, full disks, other processes: what was acknowledged is there, what failed says so."""
+"""Disks that are full, do not confirm, or can hold no store: it is said, and what was saved is there."""
 
 from __future__ import annotations
 
@@ -7,105 +7,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import apsw
 import pytest
 
+from tests.integration.stores import service, texts
 from zdriver.context.model import Place
 from zdriver.context.service import ContextService
-from zdriver.core.errors import StorageFull, StoreInUse, StoreTooNew, Unavailable, ZdriverError
-from zdriver.storage.catalog import migrations
-from zdriver.storage.port import Reading, Row, Transaction
+from zdriver.core.errors import StorageFull, Unavailable, ZdriverError
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.storage.sqlite.files import file_system, refuse_network
-from zdriver.storage.sqlite.migrating import migrate
 from zdriver.testing import until
-
-KILLS = 50
-
-
-def service(store: SqliteStore) -> ContextService:
-    return ContextService(store, host="host", roots=lambda folder: folder)
-
-
-def texts(store: SqliteStore) -> set[str]:
-    return {row["text"] for row in store.read(_everything)}
-
-
-def _everything(tx: Reading) -> list[Row]:
-    return tx.all("entry.history", before=2**63 - 1, since=0, repo="", below="", limit=1_000_000)
-
-
-def writer(database: Path, threads: int, prefix: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.integration.store_writer", str(database), str(threads), prefix]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def test_every_acknowledged_save_survives_fifty_kills(tmp_path: Path) -> None:
-    """SIGKILL in the middle of a storm of saves; the pipe keeps what was acknowledged."""
-    database = tmp_path / "zdriver.db"
-    acknowledged: set[str] = set()
-    for round_ in range(KILLS):
-        with writer(database, 8, f"round {round_} save") as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            for _ in range(3 + round_ % 20):
-                acknowledged.add(process.stdout.readline().strip())
-            process.kill()
-            acknowledged.update(line.strip() for line in process.stdout.read().splitlines())
-    with SqliteStore(database) as store:
-        missing = acknowledged - texts(store)
-        assert store.recovery() is None
-        assert store.read(lambda tx: tx.one("meta.get", key="schema")) is not None
-        # Every save is whole: found by search, told as an event.
-        told = store.read(lambda tx: tx.all("event.after", sequence=0, limit=1_000_000))
-        last = max(acknowledged, key=lambda text: [int(word) for word in text.split() if word.isdigit()])
-        assert last in [entry.text for entry in service(store).history(last)]
-        assert len({row["id"] for row in told}) == len(told) == len(texts(store))
-    assert missing == set()
-    assert len(acknowledged) > KILLS * 3
-
-
-def test_one_process_owns_the_store(tmp_path: Path) -> None:
-    with SqliteStore(tmp_path / "zdriver.db") as store:
-        with writer(tmp_path / "zdriver.db", 1, "other") as process:
-            _, said = process.communicate(timeout=60)
-        assert process.returncode != 0
-        assert f"another process owns the store (pid {os.getpid()})" in said
-        with pytest.raises(StoreInUse) as refused:
-            SqliteStore(tmp_path / "zdriver.db")
-        assert "connect()" in refused.value.hint
-        service(store).set_intent("still mine", place=Place(cwd="/w"))
-    with SqliteStore(tmp_path / "zdriver.db") as store:
-        assert texts(store) == {"still mine"}
-
-
-def test_thirty_two_threads(tmp_path: Path) -> None:
-    with SqliteStore(tmp_path / "zdriver.db") as store:
-        contexts = service(store)
-
-        def save(k: int) -> None:
-            for i in range(20):
-                contexts.set_intent(f"{k} {i}", place=Place(cwd=f"/w/{k}", zellij_session="s"))
-                contexts.record_milestone(f"done {k} {i}", place=Place(cwd=f"/w/{k}", zellij_session="s"))
-                assert len(contexts.milestones(place=Place(cwd=f"/w/{k}", zellij_session="s"))) == i + 1
-
-        threads = [threading.Thread(target=save, args=(k,)) for k in range(32)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(120)
-        assert len(texts(store)) == 32 * 20 * 2
-        assert len(contexts.contexts()) == 32
-        last = [contexts.status(place=Place(cwd=f"/w/{k}", zellij_session="s")) for k in range(32)]
-        assert [(one.intent, one.milestone) for one in last] == [
-            (f"{k} 19", f"done {k} 19") for k in range(32)
-        ]
-
-
-# ---- full disks ---------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -284,9 +197,6 @@ def test_a_disk_that_does_not_confirm(tmp_path: Path) -> None:
         assert texts(store) - {"unsure"} == {"before", "after"}
 
 
-# ---- places where no store can be -----------------------------------------------------------
-
-
 def test_a_file_system_without_a_right_to_write(tmp_path: Path) -> None:
     """Read-only for everybody, root too."""
     folder = tmp_path / "readonly"
@@ -342,79 +252,3 @@ def test_files_are_the_users_alone(tmp_path: Path) -> None:
     assert {modes[name] for name in modes if (tmp_path / name).is_dir()} == {"0o700"}
     assert {mode for name, mode in modes.items() if not (tmp_path / name).is_dir()} == {"0o600"}
     assert str((folder / "zdriver.db-wal").relative_to(tmp_path)) in modes
-
-
-# ---- other versions ---------------------------------------------------------------------------
-
-
-def test_a_newer_store_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "zdriver.db"
-    with SqliteStore(path) as store:
-        service(store).set_intent("from the future", place=Place(cwd="/w"))
-        store.write(_meta(schema="99", min_compatible="98"))
-    before = path.read_bytes()
-    with pytest.raises(StoreTooNew) as refused:
-        SqliteStore(path)
-    assert "98" in refused.value.message
-    assert "upgrade" in refused.value.hint
-    assert path.read_bytes() == before
-
-
-def test_a_newer_store_that_only_added_is_used(tmp_path: Path) -> None:
-    path = tmp_path / "zdriver.db"
-    with SqliteStore(path) as store:
-        store.write(_meta(schema="99", min_compatible="1"))
-    with SqliteStore(path) as store:
-        service(store).set_intent("compatible", place=Place(cwd="/w"))
-        assert store.read(lambda tx: tx.one("meta.get", key="schema")) == {"value": "99"}
-
-
-def _meta(**values: str) -> Callable[[Transaction], None]:
-    def unit(tx: Transaction) -> None:
-        for key, value in values.items():
-            tx.run("meta.put", key=key, value=value)
-
-    return unit
-
-
-def test_another_programs_database_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "zdriver.db"
-    connection = apsw.Connection(str(path))
-    connection.execute("CREATE TABLE theirs (a)")
-    connection.close()
-    before = path.read_bytes()
-    with pytest.raises(Unavailable, match="another program"):
-        SqliteStore(path)
-    assert path.read_bytes()[100:] == before[100:]
-
-
-def _schema(path: Path) -> list[tuple[object, ...]]:
-    connection = apsw.Connection(str(path))
-    try:
-        return sorted(connection.execute("SELECT type, name, sql FROM sqlite_schema").fetchall())
-    finally:
-        connection.close()
-
-
-@pytest.mark.parametrize("stopped_at", range(1, len(migrations("sqlite"))))
-def test_upgraded_from_any_schema_equals_new(tmp_path: Path, stopped_at: int) -> None:
-    """And the rows are kept, and a copy is made before."""
-    old, new = tmp_path / "old" / "zdriver.db", tmp_path / "new" / "zdriver.db"
-    old.parent.mkdir()
-    connection = apsw.Connection(str(old))
-    migrate(connection, lambda: 1, lambda _: None, migrations("sqlite")[:stopped_at])
-    connection.execute(
-        "INSERT INTO contexts (id, host, zellij_session, root, opened_at) VALUES ('c', 'h', 's', '/', 1)"
-    )
-    connection.close()
-    with SqliteStore(old) as store:
-        assert store.read(lambda tx: tx.one("context.by_id", id="c")) is not None
-        assert store.read(lambda tx: tx.one("meta.get", key="schema")) == {
-            "value": str(len(migrations("sqlite")))
-        }
-    SqliteStore(new).close()
-    assert _schema(old) == _schema(new)
-    (copy,) = (tmp_path / "old" / "backups").glob(f"schema-{stopped_at}-*.db")
-    connection = apsw.Connection(str(copy))
-    assert connection.execute("SELECT value FROM meta WHERE key = 'schema'").get == str(stopped_at)
-    connection.close()

@@ -122,13 +122,15 @@ def test_what_was_restored_can_be_taken_back(home: Home, zellij: Zellij, project
     again = zellij.start(cwd=project).welcomed()
     check_back(again, project)
     place = _place(project, again.name)
-    undone = ask(home, "restore.undo", place=place)
+    undone = ask(home, "restore.undo", place=place, request="first")
     assert undone["closed"] == 1
     assert undone["kept"] == ["tab 1 · pane worker: tail runs in it"]
     (worker,) = again.wait_panes(1)
     assert worker.argv == ("tail", "-f", "/dev/null")
     again.keys("C-c")
     until(lambda: again.panes()[0].argv[:1] == ("/bin/bash",), what="an idle shell", shows=again.screen)
+    assert ask(home, "restore.undo", place=place, request="first") == undone
+    assert len(again.panes()) == 1, "the same request closes nothing more"
     assert ask(home, "restore.undo", place=place) == {"restore": undone["restore"], "closed": 1, "kept": []}
     (blank,) = again.wait_panes(1)
     assert blank.argv[0] == "/bin/bash"

@@ -103,7 +103,12 @@ class SnapshotApi(Protocol):
 
 
 class RestoreApi(Protocol):
-    """Bringing a snapshot back into a Zellij session. Service name: `restore`."""
+    """Bringing a snapshot back into a Zellij session. Service name: `restore`.
+
+    What is done in Zellij is no transaction: a daemon that is killed in the middle of it has no
+    first answer to give, and the same `request` does it again. For `apply` that makes only the
+    panes that are not there yet.
+    """
 
     def plan(self, generation: int = 0, *, place: Place) -> RestorePlan: ...
 

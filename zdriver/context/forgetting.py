@@ -107,6 +107,10 @@ def _forget_context(tx: Transaction, row: Row, host: str) -> int:
                 envelope = without_texts(event["envelope"], ("root", "zellij_session"))
                 tx.run("event.rewrite", sequence=event["sequence"], envelope=envelope)
     for snapshot in generations:
+        # Answers kept for repeats: of saving and restoring it, and of undoing that.
+        tx.run("request.forget", id=f'"generation":{snapshot["generation"]},')
+        for restored in tx.all("restore.of_generation", generation=snapshot["generation"]):
+            tx.run("request.forget", id=restored["id"])
         forget_snapshot(tx, snapshot["generation"])
     tx.run("snapshot.drop_unused_blobs")
     tx.run("context.delete", id=row["id"])

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
 import msgspec
 
 from zdriver.context.model import PanePlan
 from zdriver.core import platform
+from zdriver.core.errors import Conflict, ZdriverError
 from zdriver.core.ids import new_id
 from zdriver.storage.port import Reading, Row, Store, Transaction
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class SeenServer(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +169,30 @@ class Ledger:
 
     def undone(self, id_: str) -> None:
         self._store.write(lambda tx: tx.run("restore.undone", id=id_, at=tx.now()))
+
+    def once(self, request: str, digest: str, kind: type[T], do: Callable[[], T]) -> T:
+        """`do`, unless that request was answered already: then its first answer.
+
+        For what is done in Zellij, and so in no transaction; whoever calls sees to it that one
+        request is not done twice at the same time. Raises Conflict when the request was another
+        one (`digest`), and what `do` raises, which is not kept. A daemon that is killed between
+        doing and keeping does it again.
+        """
+        if not request:
+            return do()
+        row = self._store.read(lambda tx: tx.one("request.find", key=request))
+        if row is not None:
+            if row["digest"] != digest:
+                raise Conflict(
+                    "this request id was used for something else", hint="give every request an id of its own"
+                )
+            return msgspec.json.decode(row["result"], type=kind)
+        answer = do()
+        try:
+            self._store.write(lambda _tx: answer, request=request, digest=digest, result=kind)
+        except ZdriverError as error:  # what was done is done, and has to be told
+            log.warning("the answer to request %s is not kept: %s", request, error)
+        return answer
 
     def dismiss(self, generation: int) -> None:
         self._store.write(

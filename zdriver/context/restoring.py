@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zdriver.context import keeping
+from zdriver.context import keeping, rows
 from zdriver.context.ledger import Candidate, Ledger, is_running
 from zdriver.context.model import Place, RestorePlan, RestoreReport, SnapshotContent, UndoReport
 from zdriver.context.restorer import Restorer, Snapshots
@@ -47,16 +47,24 @@ class RestoreService:
         self, generation: int = 0, *, place: Place, replace: bool = False, request: str = ""
     ) -> RestoreReport:
         terminal = self._terminal(place)
-        content = self._content(generation, place)
-        with terminal.exclusive():
+        digest = rows.digest("restore", generation, place, replace) if request else ""
+
+        def do() -> RestoreReport:
+            content = self._content(generation, place)
             if replace:
                 return self._restorer.replace_if_other(terminal, content)
             return self._restorer.restore(terminal, content, "new_tabs")
 
+        with terminal.exclusive():
+            return self._ledger.once(request, digest, RestoreReport, do)
+
     def undo(self, *, place: Place, request: str = "") -> UndoReport:
         terminal = self._terminal(place)
+        digest = rows.digest("undo", place) if request else ""
         with terminal.exclusive():
-            return undo(terminal, self._ledger, self._restorer)
+            return self._ledger.once(
+                request, digest, UndoReport, lambda: undo(terminal, self._ledger, self._restorer)
+            )
 
     def dismiss(self, *, place: Place) -> None:
         root = self._root(place)

@@ -82,7 +82,7 @@ class ContextService:
             tx.emit(resolving.event("intent.set", context, id_, text=text, source=source))
             return rows.intent(added, context)
 
-        digest = rows.digest("set_intent", text, place, source) if request else ""
+        digest = rows.digest("set_intent", text, *_asked(place), source) if request else ""
         return self._write(unit, where, Intent, request, digest)
 
     def clear_intent(self, *, place: Place, request: str = "") -> Intent | None:
@@ -139,7 +139,8 @@ class ContextService:
             tx.emit(resolving.event("milestone.recorded", context, made.id, intent=made.intent_id, **payload))
             return made
 
-        digest = rows.digest("record_milestone", text, place, kind, artifacts, source) if request else ""
+        asked = (text, *_asked(place), kind, artifacts, source)
+        digest = rows.digest("record_milestone", *asked) if request else ""
         return self._write(unit, where, Milestone, request, digest)
 
     def undo_milestone(self, *, place: Place, request: str = "") -> Milestone:
@@ -296,6 +297,15 @@ def _add(tx: Transaction, context: Context, *, text: str, artifacts: tuple[str, 
     added = tx.one("entry.add", context_id=context.id, text=text, artifacts=listed, **columns)
     assert added is not None
     tx.run("search.add", seq=added["seq"], words=search_words(text, artifacts))
+
+
+def _asked(place: Place) -> tuple[str, str]:
+    """What of a place makes a request another one: not its folder.
+
+    A plugin names a pane, and asks again when the daemon died: by then its shell may stand
+    elsewhere, or the new daemon does not know it yet.
+    """
+    return place.zellij_session, place.context
 
 
 def _seq(tx: Reading, id_: str) -> int:

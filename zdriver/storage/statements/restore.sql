@@ -53,6 +53,9 @@ FROM restores
 WHERE server = :server AND undone_at IS NULL
 ORDER BY id DESC
 
+-- name: of_generation
+SELECT id FROM restores WHERE generation = :generation
+
 -- name: carried_on
 SELECT source, max(generation) AS generation
 FROM restores

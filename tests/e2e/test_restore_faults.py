@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,25 @@ def test_a_daemon_that_begins_anew_still_finds_the_session_that_lives_on(
     again.window.wait_for("tail -f /dev/null")
     until(lambda: zellij.sessions() == ["lives"], what="the blank session to end", deadline=15)
     assert first.server_pid() == server
+
+
+def test_a_session_that_cannot_be_asked_is_named(home: Home, zellij: Zellij, project: Path) -> None:
+    """Whether somebody is attached to it is not known: nobody is taken there, and it is not forgotten."""
+    program = Path(sys.executable).with_name("zdriver")
+    own = home.path / "own-zdriver"
+    own.symlink_to(program)
+    config = home.config.read_text()
+    home.config.write_text(config.replace(str(program), str(own)))
+    first = zellij.start("mute one", cwd=project)
+    wait_connected(home, "mute one")
+    first.close_window()
+    home.config.write_text(config)
+    own.unlink()  # so its plugin cannot come back
+    os.kill(ask(home, "daemon.status")["pid"], signal.SIGKILL)
+    again = zellij.start("again", cwd=project)
+    again.window.wait_for("zellij attach 'mute one'", deadline=25)
+    assert 'Zellij session "mute one" of this folder still runs' in again.screen()
+    assert sorted(zellij.sessions()) == ["again", "mute one"]
 
 
 def test_without_permission_nothing_else_breaks(home: Home, zellij: Zellij, project: Path) -> None:

@@ -32,7 +32,7 @@ def closed(session: str = "old", hours: float = 1, **fields: Any) -> Closed:
     return Closed(zellij_session=session, taken_at=NOW - hours * HOUR, **fields)
 
 
-def live(session: str = "detached", clients: int = 0, hours: float = 1, **fields: Any) -> Live:
+def live(session: str = "detached", clients: int | None = 0, hours: float = 1, **fields: Any) -> Live:
     return Live(
         zellij_session=session, clients=clients, seen_at=NOW - hours * HOUR, **{"root": "/w", **fields}
     )
@@ -83,6 +83,14 @@ def test_never_one_that_somebody_is_attached_to() -> None:
     assert decide(live("far", root="/x"), closed("far")).kind == "nothing"
     # this one's own name is no other session
     assert decide(live("new", clients=1), closed("new")).kind == "restore"
+
+
+def test_a_live_one_that_does_not_say_who_is_attached_is_named() -> None:
+    found = decide(live("mute", clients=None), closed())
+    assert (found.kind, found.offered, found.zellij_session, found.generation) == ("offer", "switch", "mute", 0)
+    assert decide(live("mute", clients=None), live("free")).kind == "switch"
+    assert decide(live("mute", clients=None, root="/x")).kind == "nothing"
+    assert decide(live("mute", clients=None), mode="off").kind == "nothing"
 
 
 def test_never_one_that_was_restored_or_dismissed_or_is_empty() -> None:

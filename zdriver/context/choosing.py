@@ -8,7 +8,8 @@ it; (b) a closed one of the same name; (c) the newest closed one of the same roo
 nothing. Never one that somebody is attached to.
 
 Done without asking only when it cannot hurt: `_GUARDS` is the table of what must hold.
-Where one does not, it is offered, and `Decision.reason` says which.
+Where one does not, it is offered, and `Decision.reason` says which. A live session of
+which it cannot be known whether somebody is attached is named, so that it is not forgotten.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
 
     zellij_session: str
     root: str
-    clients: int  #: terminals attached now
+    clients: int | None  #: terminals attached now; None: it cannot be asked
     seen_at: datetime  #: when somebody was last attached, or it was last heard of
     panes: int = 1
 
@@ -145,8 +146,16 @@ def choose(
     candidates = _candidates(opening, live, closed)
     if opening.resurrected_at is not None:
         return _beside_zellij(opening, candidates)
-    if detached := _detached(opening, live):
+    if detached := _of_root(opening, live, 0):
         return _decide(_Case(opening, policy, now, detached), "switch", candidates)
+    if silent := _of_root(opening, live, None):
+        return Decision(
+            kind="offer",
+            reason="it still runs, and does not say whether somebody is attached",
+            zellij_session=silent[0].zellij_session,
+            offered="switch",
+            others=candidates,
+        )
     if not candidates:
         return Decision(kind="nothing", reason="nothing was recorded here")
     best, *rest = candidates
@@ -164,12 +173,12 @@ def how_to_apply(opening: Opening, *, replace: bool = False) -> How:
     return "new_tabs"
 
 
-def _detached(opening: Opening, live: Sequence[Live]) -> tuple[Live, ...]:
-    """(a) newest first."""
+def _of_root(opening: Opening, live: Sequence[Live], clients: int | None) -> tuple[Live, ...]:
+    """(a) newest first: with so many attached."""
     found = [
         each
         for each in live
-        if each.clients == 0 and each.root == opening.root and each.zellij_session != opening.zellij_session
+        if each.clients == clients and each.root == opening.root and each.zellij_session != opening.zellij_session
     ]
     return tuple(sorted(found, key=lambda each: each.seen_at, reverse=True))
 

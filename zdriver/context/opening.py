@@ -7,6 +7,7 @@ carries it out.
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections.abc import Callable
 
@@ -23,6 +24,7 @@ from zdriver.core.errors import Conflict, NotFound, StoreDamaged, Unavailable, Z
 log = logging.getLogger(__name__)
 
 ASK_TIMEOUT = 1.0  #: seconds another session gets to say who is attached
+ASK_WAIT = 4.0  #: seconds in which it is asked again: its pipes may just be opened anew
 #: Seconds after the daemon's start in which the plugins of sessions that live on attach again.
 REJOIN = 5.0
 SWITCH_TIMEOUT = 3.0  #: seconds a client gets to go over
@@ -59,10 +61,11 @@ class Openings:
         """Decide about a session at its first state, and do it. Within `terminal.exclusive()`."""
         self._note_ends()
         self._await_others(terminal)
-        opening = _opening(terminal)
+        live = self._live(terminal)
+        opening = _opening(terminal)  # last: to ask the others may have taken a while
         decision = choosing.choose(
             opening,
-            self._live(terminal),
+            live,
             self._closed(terminal),
             self._policy(),
             to_datetime(self._clock()),
@@ -150,16 +153,29 @@ class Openings:
             )
         return found
 
-    def _clients(self, server: SeenServer, opened: Terminal) -> int:
-        """Terminals attached to another session; one that cannot be asked counts as in use."""
-        other = self._terminals.find(server.name)
-        if other is None or other.key != server.key or server.root != opened.root:
+    def _clients(self, server: SeenServer, opened: Terminal) -> int | None:
+        """Terminals attached to another session; None where it cannot be asked.
+
+        One of another root is none to go over to: it counts as in use.
+        """
+        if server.root != opened.root:
             return 1
-        try:
-            return other.request("clients", {}, Clients, timeout=ASK_TIMEOUT).count
-        except ZdriverError as error:
-            log.warning("%s: %s", server.name, error)
-            return 1
+        answer: int | None = None
+
+        def answered() -> bool:
+            nonlocal answer
+            other = self._terminals.find(server.name)
+            if other is None or other.key != server.key:
+                return False
+            try:
+                answer = other.request("clients", {}, Clients, timeout=ASK_TIMEOUT).count
+            except ZdriverError as error:
+                log.warning("%s: %s", server.name, error)
+            return answer is not None
+
+        if not opened.settle(answered, timeout=ASK_WAIT):
+            log.warning("%s: not known whether somebody is attached to it", server.name)
+        return answer
 
     def _closed(self, terminal: Terminal) -> list[choosing.Closed]:
         last = self._ledger.last_servers(beside=terminal.key)
@@ -201,7 +217,8 @@ class Openings:
 
     def _carry_out(self, terminal: Terminal, decision: choosing.Decision) -> None:
         if decision.kind == "switch":
-            self._switch(terminal, decision.zellij_session)
+            if not self._switch(terminal, decision.zellij_session):
+                self._offer(terminal, decision)
         elif decision.kind == "restore":
             content = self._snapshots.show(decision.generation)
             self._restore(terminal, content, decision.how)
@@ -235,7 +252,7 @@ class Openings:
     def _offer(self, terminal: Terminal, decision: choosing.Decision) -> None:
         if not decision.generation:
             lines = [f'Zellij session "{decision.zellij_session}" of this folder still runs']
-            lines.append(f"attach to it: zellij attach {decision.zellij_session}")
+            lines.append(f"attach to it: zellij attach {shlex.quote(decision.zellij_session)}")
             terminal.notify("banner", {"lines": lines, "keys": "", "seconds": BANNER_SECONDS})
             return
         content = self._snapshots.show(decision.generation)
@@ -253,21 +270,28 @@ class Openings:
             {"lines": lines, "keys": "restore", "seconds": OFFER_SECONDS},
         )
 
-    def _switch(self, terminal: Terminal, target: str) -> None:
-        """Take the client over to the session that still runs, and end the blank one."""
+    def _switch(self, terminal: Terminal, target: str) -> bool:
+        """Take the client over to the session that still runs, and end the blank one.
+
+        False when the client stays.
+        """
         terminal.notify("switch", {"zellij_session": target})
         deadline = time.monotonic() + SWITCH_TIMEOUT
 
         def gone() -> bool:
-            return terminal.request("clients", {}, Clients, timeout=ASK_TIMEOUT).count == 0
+            try:
+                return terminal.request("clients", {}, Clients, timeout=ASK_TIMEOUT).count == 0
+            except Unavailable as error:  # a client that leaves may take the pipes along for a moment
+                log.info("%s: %s", terminal.zellij_session, error)
+                return False
 
         if not terminal.settle(gone, timeout=max(0.0, deadline - time.monotonic())):
             log.warning("%s: its client did not go over to %s", terminal.zellij_session, target)
-            return
+            return False
         state = terminal.capture.state
-        if state is None or state.typed:
-            return  # somebody has begun to use it
-        terminal.end()
+        if state is not None and not state.typed:  # else somebody has begun to use it
+            terminal.end()
+        return True
 
 
 def _opening(terminal: Terminal) -> choosing.Opening:

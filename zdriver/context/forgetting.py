@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zdriver.context import resolving, rows, rules
+from zdriver.context import erasing, resolving, rows, rules
 from zdriver.context.model import Context, Forgotten
 from zdriver.core.errors import Ambiguous, InvalidInput, NotFound
 from zdriver.core.ids import short
@@ -19,6 +19,7 @@ Row = dict[str, Any]
 
 def forget(tx: Transaction, ids: tuple[str, ...], host: str) -> Forgotten:
     """Raises NotFound, Ambiguous, InvalidInput: then nothing is deleted."""
+    erasing.owe_scrub(tx)
     contexts: dict[str, Row] = {}
     entries: dict[str, Row] = {}
     for given in ids:
@@ -100,12 +101,7 @@ def _forget_context(tx: Transaction, row: Row, host: str) -> int:
     generations = tx.all(
         "snapshot.of_context", host=host, zellij_session=row["zellij_session"], root=row["root"], id=row["id"]
     )
-    dropped = {str(snapshot["generation"]) for snapshot in generations}
-    for name in sorted({snapshot["zellij_session"] for snapshot in generations}):
-        for event in tx.all("event.of_aggregate", aggregate=f"zellij_session:{host}/{name}"):
-            if event["subject"] in dropped:
-                envelope = without_texts(event["envelope"], ("root", "zellij_session"))
-                tx.run("event.rewrite", sequence=event["sequence"], envelope=envelope)
+    erasing.erase_place(tx, row, {snapshot["zellij_session"] for snapshot in generations}, host)
     for snapshot in generations:
         # Answers kept for repeats: of saving and restoring it, and of undoing that.
         tx.run("request.forget", id=f'"generation":{snapshot["generation"]},')

@@ -18,6 +18,10 @@ T = TypeVar("T")
 #: A row: column name → int, str, bytes, float or None.
 Row = dict[str, Any]
 
+#: Key in `meta` that a unit puts which deletes for good, each with a value of its own: `Store.scrub`
+#: is owed, and made up for at the next opening should the process be killed before it is done.
+SCRUB_OWED = "scrub_owed"
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A fact that became true in this transaction."""

@@ -23,17 +23,21 @@ RETRY_US = 3600 * 1_000_000
 
 _DAILY = re.compile(r"^daily-\d{8}T\d{6}Z\.db$")
 _ANY = re.compile(r"^(daily|schema)-.*\.db$")
+_UNFINISHED = re.compile(r"^(daily|schema)-.*\.unfinished(-journal)?$")
 
 
 class Backups:
     """The folder `backups` beside the database. Copies are made on a connection of their own."""
 
     def __init__(self, files: StoreFiles, clock: Clock) -> None:
+        """For the one process that owns the store: what a killed one left unfinished is removed."""
         self._files = files
         self._folder = files.backups
         self._clock = clock
         self._next: int | None = None
         self._thread: threading.Thread | None = None
+        self._making = threading.Lock()
+        self._remove_unfinished()
 
     def newest_first(self) -> list[Path]:
         return sorted(self._found(_ANY), key=lambda path: path.stat().st_mtime, reverse=True)
@@ -62,7 +66,11 @@ class Backups:
     def make(self, name: str) -> Path:
         """A consistent copy named `name`. Raises StorageFull and Unavailable."""
         path = self._folder / name
-        unfinished = path.with_suffix(".unfinished")
+        with self._making:  # two in one second would have one name
+            self._make(path, path.with_suffix(".unfinished"))
+        return path
+
+    def _make(self, path: Path, unfinished: Path) -> None:
         try:
             make_private(self._folder)
             unfinished.unlink(missing_ok=True)
@@ -84,7 +92,6 @@ class Backups:
             ) from error
         finally:
             unfinished.unlink(missing_ok=True)
-        return path
 
     def replace_all(self) -> None:
         """One fresh copy in place of all others: what was deleted is in none. Raises our errors."""
@@ -97,6 +104,13 @@ class Backups:
             if path != fresh:
                 path.unlink(missing_ok=True)
         sync_folder(self._folder)
+
+    def _remove_unfinished(self) -> None:
+        for path in self._found(_UNFINISHED):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("%s is left over and cannot be removed: %s", path, error)
 
     def _daily(self) -> None:
         try:

@@ -13,9 +13,9 @@ import msgspec
 
 from zdriver.core import paths
 from zdriver.core.clock import Clock, now_us
-from zdriver.core.errors import Unavailable
+from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.storage.catalog import statements
-from zdriver.storage.port import Reading, Transaction
+from zdriver.storage.port import SCRUB_OWED, Reading, Transaction
 from zdriver.storage.sqlite.backups import Backups
 from zdriver.storage.sqlite.connection import FileDamaged, check_version
 from zdriver.storage.sqlite.database import Database
@@ -79,6 +79,7 @@ class SqliteStore:
         except BaseException:
             self._ownership.release()
             raise
+        self._scrub_if_owed()
 
     def _open(self, thorough: bool) -> apsw.Connection:
         self.files.make_folder()  # whoever removed the whole folder wants to begin anew
@@ -134,14 +135,29 @@ class SqliteStore:
 
     def scrub(self) -> None:
         """`Store.scrub`. Takes about a second per 100,000 entries, in which nothing is written."""
-        self._alone(self._database.scrub)
-        self._backups.replace_all()
+        self._scrub()
         aside = self.files.kept_aside()
         if aside:
             raise Unavailable(
                 f"it is forgotten, but {aside[0]}, kept of a damaged store, may still hold it",
                 hint=f"remove it when you need it no more: rm {self.files.database}.damaged-*",
             )
+
+    def _scrub(self) -> None:
+        owed = self.read(lambda tx: tx.one("meta.get", key=SCRUB_OWED))
+        self._backups.finish()  # a copy under way reads what is to be overwritten
+        self._alone(self._database.scrub)
+        self._backups.replace_all()
+        if owed is not None:  # one that came meanwhile has another value, and stays
+            self.write(lambda tx: tx.run("meta.drop_value", key=SCRUB_OWED, **owed), urgent=True)
+
+    def _scrub_if_owed(self) -> None:
+        try:
+            if self.read(lambda tx: tx.one("meta.get", key=SCRUB_OWED)) is not None:
+                log.warning("a process ended while it forgot something; what is left of it is removed now")
+                self._scrub()
+        except ZdriverError as error:  # no reason not to open; the next opening tries again
+            log.warning("what was forgotten may still be in the store's files: %s", error.message)
 
     def close(self) -> None:
         """Finish what was accepted, then let go of the file and its lock."""

@@ -29,6 +29,11 @@ SELECT id FROM contexts WHERE root = :repo OR substr(root, 1, length(:below)) = 
 -- name: closed_at_root
 SELECT id FROM contexts WHERE host = :host AND root = :root AND closed_at IS NOT NULL
 
+-- name: another_at
+SELECT id FROM contexts
+WHERE host = :host AND zellij_session = :zellij_session AND root = :root AND id <> :id
+LIMIT 1
+
 -- name: add
 INSERT INTO contexts (id, host, zellij_session, root, opened_at)
 VALUES (:id, :host, :zellij_session, :root, :at)

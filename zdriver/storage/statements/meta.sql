@@ -9,3 +9,6 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value
 
 -- name: drop
 DELETE FROM meta WHERE key = :key
+
+-- name: drop_value
+DELETE FROM meta WHERE key = :key AND value = :value

@@ -11,3 +11,6 @@ DELETE FROM requests WHERE at < :before
 
 -- name: forget
 DELETE FROM requests WHERE result LIKE '%' || :id || '%'
+
+-- name: forget_text
+DELETE FROM requests WHERE replace(result, :text, '') <> result

@@ -68,3 +68,16 @@ ON CONFLICT (host, generation) DO NOTHING
 
 -- name: dismissed
 SELECT generation FROM dismissals WHERE host = :host
+
+-- name: forget_place
+UPDATE restores SET root = '', panes = '[]'
+WHERE host = :host AND root = :root AND (
+    source = :zellij_session
+    OR server IN (
+        SELECT key FROM zellij_servers WHERE host = :host AND name = :zellij_session AND ended_at IS NOT NULL
+    )
+)
+
+-- name: forget_server
+UPDATE zellij_servers SET root = ''
+WHERE host = :host AND name = :zellij_session AND root = :root AND ended_at IS NOT NULL

@@ -245,6 +245,16 @@ def test_saving_by_hand(snapshots: SnapshotService) -> None:
     assert snapshots.pin(saved.generation, pinned=False) == saved
 
 
+@pytest.mark.parametrize("panes", [(), (Pane(plugin=Plugin(location="zellij:strider")),)])
+def test_an_empty_layout_is_not_saved_by_hand_either(snapshots: SnapshotService, panes: tuple[Pane]) -> None:
+    good = snapshots.record("s", "/w", layout(("vim", "a")), "change")
+    empty = Layout(tabs=(Tab(tiled=panes),))
+    snapshots.capturer = lambda at: Captured(zellij_session="s", root="/w", layout=empty)
+    with pytest.raises(Unavailable, match="no terminal panes"):
+        snapshots.save(place=Place(cwd="/w"), pin=True)
+    assert snapshots.list() == (good,)
+
+
 def test_old_generations_are_thinned_out(snapshots: SnapshotService, store: Store, clock: Ticking) -> None:
     made = [snapshots.record("s", "/w", layout(("n", str(i))), "change") for i in range(20)]
     assert made[3] is not None

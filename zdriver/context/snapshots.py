@@ -85,8 +85,16 @@ class SnapshotService:
         return self._store.read(lambda tx: content_of(tx, row_of(tx, generation)))
 
     def save(self, *, place: Place, pin: bool = False, request: str = "") -> SnapshotInfo:
-        """Take one now; when nothing changed since the newest, that one is the answer."""
+        """Take one now; when nothing changed since the newest, that one is the answer.
+
+        Raises Unavailable when there is no plugin, or nothing to keep.
+        """
         captured = self.capturer(place)
+        if _is_empty(captured.layout):
+            raise Unavailable(
+                f'Zellij session "{captured.zellij_session}" has no terminal panes to keep',
+                hint="open one, then try again",
+            )
         return self._record(
             captured.zellij_session,
             captured.root,
@@ -124,7 +132,7 @@ class SnapshotService:
         every pane whose `contents` names it; where only texts changed, the newest generation
         gets the new ones. Raises what `Store.write` raises.
         """
-        if not any(terminals(tab) for tab in layout.tabs):
+        if _is_empty(layout):
             return None
         made = self._record(zellij_session, root, layout, reason, scrollback=scrollback)
         self._prune_when_due()
@@ -308,6 +316,11 @@ class SnapshotService:
             self.prune(now)
         except Unavailable:
             log.exception("old snapshots were not let go of")
+
+
+def _is_empty(layout: Layout) -> bool:
+    """Kept, it would hide a good one."""
+    return not any(terminals(tab) for tab in layout.tabs)
 
 
 class _Made(msgspec.Struct, frozen=True):

@@ -345,6 +345,21 @@ def test_a_new_intent_wins_over_the_old_context(contexts: ContextService, store:
         contexts.set_intent("x", place=Place(context=old.context.id))
 
 
+def test_a_renamed_session_takes_its_contexts_along(contexts: ContextService, store: Store) -> None:
+    mine = contexts.set_intent("mine", place=Place(cwd="/w/a", zellij_session="old"))
+    stale = contexts.set_intent("of an earlier one", place=Place(cwd="/w/a", zellij_session="new"))
+    assert contexts.renamed("old", "new") == [
+        Context(id=mine.context.id, zellij_session="new", root="/w/a"),
+    ]
+    assert contexts.intent(place=Place(cwd="/w/a", zellij_session="new")).id == mine.id
+    assert ("context.renamed", f"context:{mine.context.id}") in events(store)
+    assert ("context.closed", f"context:{stale.context.id}") in events(store)
+    # a shell that was started under the old name
+    assert contexts.intent(place=Place(cwd="/w/a", zellij_session="old")) is None
+    contexts.name_now = lambda _name: "new"
+    assert contexts.intent(place=Place(cwd="/w/a", zellij_session="old")).id == mine.id
+
+
 # ---- forgetting -----------------------------------------------------------------------------------
 
 

@@ -95,6 +95,18 @@ def test_only_a_change_makes_a_generation(snapshots: SnapshotService, store: Sto
     assert [row["type"] for row in rows] == ["snapshot.taken"] * 4
 
 
+def test_a_renamed_session_takes_its_generations_along(snapshots: SnapshotService) -> None:
+    first = snapshots.record("old", "/w", layout((), ("vim",)), "change")
+    elsewhere = snapshots.record("old", "/x", layout(("top",)), "change")  # another one of that name
+    snapshots.renamed("old", "new", root="/w")
+    assert first is not None
+    assert elsewhere is not None
+    assert [each.generation for each in snapshots.list(zellij_session="new")] == [first.generation]
+    assert [each.generation for each in snapshots.list(zellij_session="old")] == [elsewhere.generation]
+    assert snapshots.record("new", "/w", layout((), ("vim",)), "change") is None
+    assert snapshots.record("old", "/w", layout((), ("vim",)), "change") is not None
+
+
 def test_an_empty_layout_never_hides_a_good_one(snapshots: SnapshotService) -> None:
     bar = Pane(plugin=Plugin(location="zellij:status-bar"))
     assert snapshots.record("s", "/w", layout(("vim",)), "change") is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.terminal import COLUMNS, ROWS, Tmux, Window
-from zdriver.testing import Home, PaneFact, Session, TimedOut, until
+from zdriver.testing import Home, PaneFact, Session, TimedOut, processes, until
 from zdriver.testing.panes import sessions
 
 #: Lines shown of each log when a test fails.
@@ -76,6 +76,18 @@ class Opened(Session):
     def __init__(self, home: Home, name: str, window: Window) -> None:
         super().__init__(home, name)
         self.window = window
+        self._pid = 0  #: of its server, once it was renamed
+
+    def rename(self, name: str) -> None:
+        """Give the session another name. Its server's command line keeps the first one."""
+        self._pid = self.server_pid()
+        self.action("rename-session", name)
+        self.name = name
+
+    def server_pid(self) -> int:
+        if self._pid:
+            return self._pid if processes.alive(self._pid) else 0
+        return super().server_pid()
 
     def type(self, text: str) -> None:
         self.window.type(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from zdriver.cli.options import examples, json_option
@@ -26,7 +28,8 @@ def attach(zellij_session: str, zellij_pid: int, client: int, cwd: str) -> None:
         attached = driver.call(
             "bridge.attach",
             Attached,
-            zellij_session=zellij_session,
+            # Zellij, which runs this, names itself rightly after it was renamed; its plugin may not know.
+            zellij_session=os.environ.get("ZELLIJ_SESSION_NAME") or zellij_session,
             zellij_pid=zellij_pid,
             client=client,
             cwd=cwd,

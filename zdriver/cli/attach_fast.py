@@ -21,6 +21,8 @@ def attached(argv: list[str]) -> bool:
     if len(argv) != 9 or (argv[0], *argv[1::2]) != _WORDS:
         return False
     session, pid, client, cwd = argv[2::2]
+    # Zellij keeps its own environment right when a session is renamed, and does not tell the plugin.
+    session = os.environ.get("ZELLIJ_SESSION_NAME") or session
     if not (pid.isdecimal() and client.isdecimal()):
         return False
     try:

@@ -89,13 +89,21 @@ class Ledger:
                     root=root,
                     at=tx.now(),
                 )
-            elif row["name"] != name:
-                tx.run("restore.server_renamed", key=key, name=name)
             found = tx.one("restore.server", key=key)
             assert found is not None
             return _server(found)
 
         return self._store.write(unit, lock=[f"zellij:{key}"])
+
+    def name_of(self, key: str) -> str:
+        """The Zellij session of the server of that key, as it was noted last; "" for a new one."""
+        row = self._store.read(lambda tx: tx.one("restore.server", key=key))
+        return "" if row is None else str(row["name"])
+
+    def renamed(self, key: str, name: str) -> None:
+        self._store.write(
+            lambda tx: tx.run("restore.server_renamed", key=key, name=name), lock=[f"zellij:{key}"]
+        )
 
     def decided(self, key: str) -> None:
         self._store.write(lambda tx: tx.run("restore.server_decided", key=key))

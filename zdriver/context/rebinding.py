@@ -1,4 +1,4 @@
-"""A Zellij session died and its panes came back in another: its contexts follow them."""
+"""A Zellij session died and its panes came back in another, or it got another name: its contexts follow."""
 
 from __future__ import annotations
 
@@ -31,6 +31,25 @@ def rebind(tx: Transaction, old: str, new: str, root: str, host: str) -> list[Co
         tx.emit(resolving.event("context.restored", moved, moved.id, from_zellij_session=old))
         carried.append(moved)
     return carried
+
+
+def rename(tx: Transaction, old: str, new: str, host: str) -> list[Context]:
+    """A Zellij session that lives is called `new` from now on; its contexts, which go along.
+
+    What an earlier session of that name left open at one of its roots is closed.
+    """
+    if old == new:
+        return []
+    moved = []
+    for row in tx.all("context.open_in", host=host, zellij_session=old):
+        there = resolving.open_at(tx, host, new, row["root"])
+        if there is not None:
+            _close(tx, rows.context(there), instead=row["id"])
+        tx.run("context.move", id=row["id"], zellij_session=new)
+        context = Context(id=row["id"], zellij_session=new, root=row["root"])
+        tx.emit(resolving.event("context.renamed", context, context.id, from_zellij_session=old))
+        moved.append(context)
+    return moved
 
 
 def _close(tx: Transaction, context: Context, *, instead: str) -> None:

@@ -43,6 +43,8 @@ class Snapshots(SnapshotApi, Protocol):
         scrollback: Mapping[str, Packed] | None = None,
     ) -> SnapshotInfo | None: ...
 
+    def renamed(self, old: str, new: str, *, root: str) -> None: ...
+
     def scrollback(self, key: str) -> str: ...
 
     def latest_good(self, *, zellij_session: str = "", root: str = "") -> SnapshotContent | None: ...
@@ -51,6 +53,10 @@ class Snapshots(SnapshotApi, Protocol):
 class Contexts(ContextApi, Protocol):
     def rebind(self, old: str, new: str, *, root: str = "") -> object:
         """The open contexts of one Zellij session carry on in another (`root`: only the one there)."""
+        ...
+
+    def renamed(self, old: str, new: str) -> object:
+        """A Zellij session that lives was given another name: its contexts go along."""
         ...
 
 

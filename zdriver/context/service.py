@@ -16,12 +16,13 @@ from zdriver.context.model import (
     Forgotten,
     Intent,
     Kind,
+    Meant,
     Milestone,
     Place,
     Source,
     Status,
 )
-from zdriver.context.rebinding import rebind
+from zdriver.context.rebinding import rebind, rename
 from zdriver.core.clock import to_datetime, to_us
 from zdriver.core.errors import InvalidInput, NotFound
 from zdriver.core.ids import new_id
@@ -58,6 +59,8 @@ class ContextService:
         self._host = host_id() if host is None else host
         self._roots = roots
         self._head = head
+        #: What a Zellij session is called now: a shell keeps the name that it was started under.
+        self.name_now: Callable[[str], str] = lambda zellij_session: zellij_session
 
     # ---- writing ------------------------------------------------------------------------
 
@@ -67,7 +70,7 @@ class ContextService:
         The same text again changes nothing: the current one comes back as it is.
         """
         text, source = rules.sentence(text, "intent"), rules.source(source)
-        where = resolving.spot(place, self._roots)
+        where = self._spot(place)
 
         def unit(tx: Transaction) -> Intent:
             context = resolving.open_context(tx, resolving.find(tx, where, self._host), self._host)
@@ -86,7 +89,7 @@ class ContextService:
         return self._write(unit, where, Intent, request, digest)
 
     def clear_intent(self, *, place: Place, request: str = "") -> Intent | None:
-        where = resolving.spot(place, self._roots)
+        where = self._spot(place)
 
         def unit(tx: Transaction) -> _Cleared:
             found = resolving.find(tx, where, self._host)
@@ -112,7 +115,7 @@ class ContextService:
     ) -> Milestone:
         text, kind, source = rules.sentence(text, "milestone"), rules.kind(kind), rules.source(source)
         artifacts = rules.artifacts(tuple(artifacts))
-        where = resolving.spot(place, self._roots)
+        where = self._spot(place)
         # Git is asked before the transaction: a unit touches nothing else, and must not wait.
         commit = self._head(self._store.read(lambda tx: resolving.find(tx, where, self._host).root))
 
@@ -144,7 +147,7 @@ class ContextService:
         return self._write(unit, where, Milestone, request, digest)
 
     def undo_milestone(self, *, place: Place, request: str = "") -> Milestone:
-        where = resolving.spot(place, self._roots)
+        where = self._spot(place)
 
         def unit(tx: Transaction) -> Milestone:
             found = resolving.find(tx, where, self._host)
@@ -186,10 +189,17 @@ class ContextService:
             lock=[f"session:{self._host}/{name}" for name in sorted({old, new})],
         )
 
+    def renamed(self, old: str, new: str) -> list[Context]:
+        """A Zellij session that lives was given another name: its contexts go along."""
+        return self._store.write(
+            lambda tx: rename(tx, old, new, self._host),
+            lock=[f"session:{self._host}/{name}" for name in sorted({old, new})],
+        )
+
     # ---- reading ------------------------------------------------------------------------
 
     def intent(self, *, place: Place) -> Intent | None:
-        where = resolving.spot(place, self._roots)
+        where = self._spot(place)
 
         def unit(tx: Reading) -> Intent | None:
             context = resolving.find(tx, where, self._host).context
@@ -199,7 +209,7 @@ class ContextService:
         return self._store.read(unit)
 
     def milestones(self, *, place: Place, limit: int = 20) -> list[Milestone]:
-        where, limit = resolving.spot(place, self._roots), rules.page(limit)
+        where, limit = self._spot(place), rules.page(limit)
 
         def unit(tx: Reading) -> list[Milestone]:
             context = resolving.find(tx, where, self._host).context
@@ -252,6 +262,9 @@ class ContextService:
 
         return self._store.read(unit)
 
+    def meant(self, ids: tuple[str, ...]) -> list[Meant]:
+        return self._store.read(lambda tx: forgetting.meant(tx, tuple(ids), self._host))
+
     def contexts(self, *, root: str = "") -> list[Context]:
         """The open ones of this machine, newest first."""
         real = os.path.realpath(root) if root else ""
@@ -259,7 +272,7 @@ class ContextService:
         return [rows.context(row) for row in found]
 
     def status(self, *, place: Place) -> Status:
-        where = resolving.spot(place, self._roots)
+        where = self._spot(place)
 
         def unit(tx: Reading) -> Status:
             found = resolving.find(tx, where, self._host)
@@ -277,6 +290,11 @@ class ContextService:
             )
 
         return self._store.read(unit)
+
+    def _spot(self, place: Place) -> resolving.Spot:
+        if place.zellij_session:
+            place = msgspec.structs.replace(place, zellij_session=self.name_now(place.zellij_session))
+        return resolving.spot(place, self._roots)
 
     def _write(
         self,

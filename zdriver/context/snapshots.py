@@ -138,6 +138,15 @@ class SnapshotService:
         self._prune_when_due()
         return made.info if made.fresh else None
 
+    def renamed(self, old: str, new: str, *, root: str) -> None:
+        """A Zellij session that lives was given another name: its generations go along."""
+        self._store.write(
+            lambda tx: tx.run("snapshot.rename", host=self._host, old=old, new=new, root=root),
+            lock=sorted({f"snapshots:{old}", f"snapshots:{new}"}),
+        )
+        self._known.pop(old, None)
+        self._known.pop(new, None)
+
     def latest_good(self, *, zellij_session: str = "", root: str = "") -> SnapshotContent | None:
         """The newest that can be read, of this Zellij session and root where given."""
 

@@ -19,5 +19,5 @@ class BridgeApi(Protocol):
         ...
 
     def sessions(self) -> tuple[str, ...]:
-        """Zellij sessions whose plugin is connected."""
+        """Zellij sessions whose plugin is connected, also by the names that they had before."""
         ...

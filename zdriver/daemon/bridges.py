@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 from zdriver.context import contentfiles
-from zdriver.context.api import ContextApi
 from zdriver.context.capturing import Capture, ParseDump
 from zdriver.context.layout import Layout
 from zdriver.context.ledger import Ledger, server_key
 from zdriver.context.model import Place
 from zdriver.context.opening import Openings
-from zdriver.context.restorer import Snapshots
+from zdriver.context.restorer import Contexts, Snapshots
 from zdriver.context.restoring import RestoreService
 from zdriver.context.snapshots import Captured
 from zdriver.core import paths, platform
@@ -43,7 +42,7 @@ class Bridges:
         self,
         store: Store,
         ledger: Ledger,
-        contexts: ContextApi,
+        contexts: Contexts,
         snapshots: Snapshots,
         *,
         parse_dump: ParseDump,
@@ -119,7 +118,11 @@ class Bridges:
 
     def sessions(self) -> tuple[str, ...]:
         with self._lock:
-            return tuple(session.zellij_session for session in self._sessions.values() if session.connected)
+            live = [session for session in self._sessions.values() if session.connected]
+        names = [session.zellij_session for session in live]
+        # Shells of a renamed one ask by the old name.
+        names += (name for session in live for name in sorted(session.former) if name)
+        return tuple(dict.fromkeys(names))
 
     def _new_session(self, key: str, name: str, pid: int, client: int) -> LiveSession:
         id_ = new_id()
@@ -136,7 +139,18 @@ class Bridges:
 
     # ---- terminal.Terminals -------------------------------------------------------------
 
+    def name_now(self, zellij_session: str) -> str:
+        """What a Zellij session is called now that had this name when a shell of it was started."""
+        with self._lock:
+            live = list(self._sessions.values())
+        if any(session.zellij_session == zellij_session for session in live):
+            return zellij_session
+        return next(
+            (session.zellij_session for session in live if zellij_session in session.former), zellij_session
+        )
+
     def find(self, zellij_session: str) -> LiveSession | None:
+        zellij_session = self.name_now(zellij_session)
         with self._lock:
             for session in self._sessions.values():
                 if session.zellij_session == zellij_session and session.connected and session.root:
@@ -166,12 +180,24 @@ class Bridges:
         ready = session.ready
         assert ready is not None
         cwd = focused_cwd(session) or ready.initial_cwd
+        known_as = self._ledger.name_of(session.key)
         seen = self._ledger.opened(
             session.key, name=session.zellij_session, pid=session.server.pid, root=self._root_of(cwd)
         )
         session.root = seen.root
+        if known_as:  # it may have been renamed while no daemon was there
+            self.renamed(session, known_as)
         if not seen.decided:
             self._openings.opened(session)
+
+    def renamed(self, session: LiveSession, old: str) -> None:
+        new = session.zellij_session
+        if old == new:
+            return
+        self._snapshots.renamed(old, new, root=session.root)
+        self._contexts.renamed(old, new)
+        self._ledger.renamed(session.key, new)  # last: until then the next opening does it all
+        session.status_due()
 
     def record(self, session: LiveSession, layout: Layout) -> None:
         if not self._capture_enabled or self._is_blank(session):

@@ -65,6 +65,10 @@ class Work(Protocol):
 
     def record(self, session: LiveSession, layout: Layout) -> None: ...
 
+    def renamed(self, session: LiveSession, old: str) -> None:
+        """Its Zellij session was given another name: what is kept under the old one goes along."""
+        ...
+
     def status(self, session: LiveSession) -> object:
         """Parameters of `status`."""
 
@@ -93,6 +97,9 @@ class LiveSession:
         self.client = client  #: whose plugin instance leads
         self.server = server
         self.root = ""  #: set at the opening
+        #: Names that its Zellij session had before: shells go on using them.
+        self.former = {sessions.first_name(server)}
+        self._renamed_from: list[str] = []  #: not yet followed
         self.ready: Ready | None = None
         self.capture = capture
         self._scrollback = Scrollback(server, scrollback_lines)
@@ -294,6 +301,7 @@ class LiveSession:
                 log.exception("%s: a look at it failed", self.zellij_session)
 
     def _step(self) -> None:
+        self._follow_name()
         came = self._absorb(0.0) or self.capture.refresh()
         if self._over or not self.connected or self._awaits_state:
             return
@@ -306,6 +314,18 @@ class LiveSession:
         self._read_scrollback()
         if came or self._status_due:
             self._push_status()
+
+    def _follow_name(self) -> None:
+        name = sessions.name_now(self.server)
+        if name != self.zellij_session:
+            old = self.zellij_session
+            log.info("%s is called %s now", old, name)
+            self.server = self._bridge.server = self._scrollback.server = sessions.renamed(self.server, name)
+            self.former.add(old)
+            self._renamed_from.append(old)
+        while self._opened and self._renamed_from:  # before that the opening sees to it
+            self._work.renamed(self, self._renamed_from[0])
+            del self._renamed_from[0]
 
     def _open(self) -> None:
         try:

@@ -41,7 +41,7 @@ class Scrollback:
     """One thread at a time. `lines` per pane; 0: nothing is ever read."""
 
     def __init__(self, server: Server, lines: int, *, dump: Dump | None = None) -> None:
-        self._server = server
+        self.server = server  #: changes when its session is renamed
         self._lines = lines
         # Not the bridge's: a long text must not stop the requests of the session.
         self._breaker = Breaker()
@@ -123,9 +123,9 @@ class Scrollback:
         began = time.time()
         name = scrollback.mark(terminal)
         try:
-            text = self._dump(self._server, terminal)
+            text = self._dump(self.server, terminal)
         except Unavailable as error:
-            log.warning("%s: what pane %d shows is not known: %s", self._server.session, terminal, error)
+            log.warning("%s: what pane %d shows is not known: %s", self.server.session, terminal, error)
             text = ""
         # Zellij 0.45 sends a client away without an answer when another one leaves meanwhile.
         if answered := bool(text.strip()):

@@ -98,6 +98,7 @@ def assemble() -> Assembly:
         events = Events(store)
         bridges, restores = assemble_terminals(store, contexts, snapshots, config)
         snapshots.capturer = bridges.captured
+        contexts.name_now = bridges.name_now
         return Assembly(
             services={
                 "context": (ContextApi, contexts),

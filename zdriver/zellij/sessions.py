@@ -112,6 +112,48 @@ def isolated(server: Server, folder: Path) -> Server:
     return msgspec.structs.replace(server, sockets=str(folder))
 
 
+def name_now(server: Server) -> str:
+    """What the session of an `isolated` server is called now.
+
+    `zellij action rename-session` and the session manager move the socket, and tell plugins
+    without a pane nothing.
+    """
+    if not server.sockets:
+        return server.session
+    public = socket_path(server.env, server.session)
+    try:
+        ours = (Path(server.sockets) / _CONTRACT / server.session).stat().st_ino
+        with contextlib.suppress(FileNotFoundError):
+            if public.stat().st_ino == ours:
+                return server.session
+        with os.scandir(public.parent) as found:
+            return next((each.name for each in found if each.inode() == ours), server.session)
+    except OSError:
+        return server.session
+
+
+def renamed(server: Server, session: str) -> Server:
+    """`server` under the new name of its session."""
+    if server.sockets:
+        folder = Path(server.sockets) / _CONTRACT
+        try:
+            (folder / server.session).rename(folder / session)
+        except OSError:
+            leave(server)
+            server = msgspec.structs.replace(server, sockets="")
+    return msgspec.structs.replace(server, session=session)
+
+
+def first_name(server: Server) -> str:
+    """What the session was called when its server was started; "" where that cannot be seen.
+
+    Shells of that time have it in `ZELLIJ_SESSION_NAME` for as long as they live.
+    """
+    argv = platform.argv(server.pid)
+    at = argv.index("--server") + 1 if "--server" in argv else len(argv)
+    return Path(argv[at]).name if at < len(argv) else ""
+
+
 def leave(server: Server) -> None:
     """Remove what `isolated` made."""
     if server.sockets:

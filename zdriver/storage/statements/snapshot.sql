@@ -54,6 +54,10 @@ WHERE host = :host AND generation < :before
 ORDER BY generation DESC
 LIMIT :limit
 
+-- name: rename
+UPDATE snapshots SET zellij_session = :new
+WHERE host = :host AND zellij_session = :old AND root = :root
+
 -- name: pin
 UPDATE snapshots SET pinned = :pinned WHERE generation = :generation
 

@@ -1,8 +1,10 @@
 """The one thread that writes: what waits together is committed together.
 
-A batch takes what is queued, at most `BATCH` units or `BATCH_SECONDS`, each in a savepoint of
-its own, so that one that fails takes nothing along. A lone write commits at once. Outcomes
-and wakes leave only after COMMIT; when it fails, nobody in the batch was saved and all hear so.
+A batch takes what is queued, at most `BATCH` units or `BATCH_SECONDS`. A unit that fails takes
+nothing along: mostly it wrote nothing yet; else the batch is rolled back and run again, each unit
+in a savepoint of its own (which would cost every batch two statements more per unit). A lone write
+commits at once. Outcomes and wakes leave only after COMMIT; when it fails, nobody in the batch was
+saved and all hear so.
 """
 
 from __future__ import annotations
@@ -42,6 +44,10 @@ class _BatchLost(Exception):
     def __init__(self, error: ZdriverError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+class _Spoiled(Exception):
+    """A unit failed after it had written something."""
 
 
 class Writer:
@@ -163,25 +169,36 @@ class Writer:
     def _transaction(self, batch: list[Job], *, gather: bool) -> int:
         """Run and commit; with `gather` take along what is queued. Returns the events written."""
         connection = self._database.connection
-        tx = SqliteTransaction(connection, self._database.catalog, clock=self._clock, sinks=self._sinks)
-        blocked = self._reserve.blocked()
-        began = time.monotonic()
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                self._unit(tx, job, blocked)
-            while gather and len(batch) < BATCH and time.monotonic() - began < BATCH_SECONDS:
-                more = self._next()
-                if more is None:
-                    break
-                batch.append(more)
-                self._unit(tx, more, blocked)
-            tx.finish()
-            connection.execute("COMMIT")
+            try:
+                return self._attempt(connection, batch, gather=gather, savepoints=False)
+            except _Spoiled:
+                connection.execute("ROLLBACK")
+                return self._attempt(connection, batch, gather=False, savepoints=True)
         except apsw.Error as error:
             raise self._lost(connection, translate(error, connection)) from error
         except _BatchLost as lost:
             raise self._lost(connection, lost.error) from lost
+
+    def _attempt(
+        self, connection: apsw.Connection, batch: list[Job], *, gather: bool, savepoints: bool
+    ) -> int:
+        """Raises _Spoiled without `savepoints`."""
+        tx = SqliteTransaction(connection, self._database.catalog, clock=self._clock, sinks=self._sinks)
+        blocked = self._reserve.blocked()
+        unit = self._guarded if savepoints else self._unit
+        began = time.monotonic()
+        connection.execute("BEGIN IMMEDIATE")
+        for job in batch:
+            unit(tx, job, blocked)
+        while gather and len(batch) < BATCH and time.monotonic() - began < BATCH_SECONDS:
+            more = self._next()
+            if more is None:
+                break
+            batch.append(more)
+            unit(tx, more, blocked)
+        tx.finish()
+        connection.execute("COMMIT")
         return tx.emitted
 
     def _lost(self, connection: apsw.Connection, error: ZdriverError) -> _BatchLost:
@@ -209,21 +226,34 @@ class Writer:
                 return job
 
     def _unit(self, tx: SqliteTransaction, job: Job, blocked: bool) -> None:
+        """Run one, and note its outcome. Raises _Spoiled when it failed with something written."""
         assert job.unit is not None
         if blocked and not job.urgent:
             job.fail(storage_full())
             return
         connection, mark = self._database.connection, tx.mark()
-        connection.execute("SAVEPOINT unit")
+        written = connection.total_changes()
         try:
             job.value, job.error = self._run(tx, job), None
         except BaseException as error:
+            ours = self._survivable(connection, error) if isinstance(error, apsw.Error) else error
+            if connection.total_changes() != written:
+                raise _Spoiled from error
             tx.back_to(mark)
-            if isinstance(error, apsw.Error):
-                job.fail(self._survivable(connection, error))
-            else:
-                job.fail(error)
+            job.fail(ours)
+
+    def _guarded(self, tx: SqliteTransaction, job: Job, blocked: bool) -> None:
+        """The same in a savepoint, which takes back what a unit that fails has written."""
+        connection, mark = self._database.connection, tx.mark()
+        connection.execute("SAVEPOINT unit")
+        try:
+            self._unit(tx, job, blocked)
+        except _Spoiled as spoiled:
+            tx.back_to(mark)
             connection.execute("ROLLBACK TO unit")
+            cause = spoiled.__cause__
+            assert cause is not None
+            job.fail(translate(cause, connection) if isinstance(cause, apsw.Error) else cause)
         connection.execute("RELEASE unit")
 
     @staticmethod

@@ -95,17 +95,37 @@ def _save_at_once(contexts: ContextService, count: int) -> list[ZdriverError]:
     return failed
 
 
-_LIMITED = """
-import json, resource, signal, sys
+_PRELUDE = """
+import sys, threading
 from pathlib import Path
+import apsw
+from tests.integration.stores import service
 from zdriver.context.model import Place
-from zdriver.context.service import ContextService
-from zdriver.core.errors import StorageFull
+from zdriver.core.errors import StorageFull, Unavailable
 from zdriver.storage.sqlite import SqliteStore
+
+class Disk(apsw.VFS):
+    # Every file that SQLite opens is a `file`.
+    def __init__(self, file):
+        super().__init__("disk", "unix", makedefault=True)
+        self.file = file
+    def xOpen(self, name, flags):
+        return self.file("unix", name, flags)
+"""
+
+
+def in_process(script: str, database: Path) -> subprocess.CompletedProcess[str]:
+    """What the script prints, in a process of its own that it may spoil; its argument is the database."""
+    command = [sys.executable, "-c", _PRELUDE + script, str(database)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+_LIMITED = """
+import json, resource, signal
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = SqliteStore(Path(sys.argv[1]), reserve=0)
-contexts = ContextService(store, host="host", roots=lambda folder: folder)
+contexts = service(store)
 contexts.set_intent("before", place=Place(cwd="/w"))
 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
@@ -125,13 +145,8 @@ store.close()
 
 
 def test_a_limit_on_the_file_size_is_a_full_disk_too(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _LIMITED, str(tmp_path / "zdriver.db")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    done = in_process(_LIMITED, tmp_path / "zdriver.db")
+    assert done.returncode == 0, done.stderr
     saved, said, found, now = json.loads(done.stdout)
     assert "full" in said
     assert found == saved
@@ -139,14 +154,6 @@ def test_a_limit_on_the_file_size_is_a_full_disk_too(tmp_path: Path) -> None:
 
 
 _UNSYNCED = """
-import sys
-from pathlib import Path
-import apsw
-from zdriver.context.model import Place
-from zdriver.context.service import ContextService
-from zdriver.core.errors import Unavailable
-from zdriver.storage.sqlite import SqliteStore
-
 broken = False
 
 class File(apsw.VFSFile):
@@ -157,15 +164,9 @@ class File(apsw.VFSFile):
             raise error
         super().xSync(flags)
 
-class Disk(apsw.VFS):
-    def __init__(self):
-        super().__init__("disk", "unix", makedefault=True)
-    def xOpen(self, name, flags):
-        return File("unix", name, flags)
-
-disk = Disk()
+disk = Disk(File)
 store = SqliteStore(Path(sys.argv[1]))
-contexts = ContextService(store, host="host", roots=lambda folder: folder)
+contexts = service(store)
 contexts.set_intent("before", place=Place(cwd="/w"))
 broken = True
 for _ in range(2):
@@ -181,13 +182,7 @@ store.close()
 
 def test_a_disk_that_does_not_confirm(tmp_path: Path) -> None:
     """fsync fails: nobody is told that it was saved, the store is opened anew, and then it works."""
-    done = subprocess.run(
-        [sys.executable, "-c", _UNSYNCED, str(tmp_path / "zdriver.db")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = in_process(_UNSYNCED, tmp_path / "zdriver.db")
     said = done.stdout.splitlines()
     assert done.returncode == 0, done.stderr
     assert len(said) == 3
@@ -195,6 +190,52 @@ def test_a_disk_that_does_not_confirm(tmp_path: Path) -> None:
     assert said[2] == "after"
     with SqliteStore(tmp_path / "zdriver.db") as store:
         assert texts(store) - {"unsure"} == {"before", "after"}
+
+
+_SYNCED = """
+waiting, synced = [], set()  # what was written to the log, and what of it is on the disk
+
+class File(apsw.VFSFile):
+    def __init__(self, vfs, name, flags):
+        super().__init__(vfs, name, flags)
+        self.is_log = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
+    def xWrite(self, data, offset):
+        super().xWrite(data, offset)
+        if self.is_log:
+            waiting.append(bytes(data))
+    def xSync(self, flags):
+        begun = len(waiting)
+        super().xSync(flags)
+        if self.is_log:
+            synced.update(waiting[:begun])
+            del waiting[:begun]
+
+disk = Disk(File)
+store = SqliteStore(Path(sys.argv[1]))
+contexts = service(store)
+early = []
+
+def save(k):
+    for i in range(20):
+        text = f"save {k} of {i} ends"
+        contexts.record_milestone(text, place=Place(cwd=f"/w/{k}"))
+        if not any(text.encode() in page for page in list(synced)):
+            early.append(text)
+
+threads = [threading.Thread(target=save, args=(k,)) for k in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(early), len(contexts.history(limit=1000)))
+store.close()
+"""
+
+
+def test_nothing_is_acknowledged_before_it_is_on_the_disk(tmp_path: Path) -> None:
+    """When a save returns, the page with its text was written to the log, and the log synced."""
+    done = in_process(_SYNCED, tmp_path / "zdriver.db")
+    assert (done.returncode, done.stdout) == (0, "0 160\n"), done.stderr
 
 
 def test_a_file_system_without_a_right_to_write(tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""A row for every table of a store, as a program of each schema may have left it."""
+
+from __future__ import annotations
+
+import apsw
+
+#: Table → (the schema it came with, a row of it). In an order that foreign keys allow.
+ROWS: dict[str, tuple[int, dict[str, object]]] = {
+    "contexts": (1, {"id": "c", "host": "h", "zellij_session": "s", "root": "/w", "opened_at": 1}),
+    "entries": (
+        1,
+        {
+            "seq": 7, "id": "e", "context_id": "c", "type": "milestone", "text": "reached ünder way",
+            "source": "manual", "at": 2, "kind": "milestone", "artifacts": '["a.py"]', "commit_id": "f00",
+        },
+    ),
+    "search": (1, {"rowid": 7, "words": "reached under way a py"}),
+    "events": (
+        1,
+        {
+            "sequence": 3, "id": "v", "type": "milestone.recorded", "aggregate": "context:c",
+            "aggregate_seq": 1, "subject": "e", "at": 2, "envelope": b"{}",
+        },
+    ),
+    "deliveries": (1, {"sink": "audit", "sequence": 3, "attempts": 2, "next_at": 9, "error": "away"}),
+    "requests": (1, {"key": "r", "digest": "d", "result": "{}", "at": 2}),
+    "blobs": (1, {"key": "b", "data": b"zz"}),
+    "snapshots": (
+        1,
+        {
+            "generation": 5, "host": "h", "zellij_session": "s", "root": "/w", "taken_at": 4,
+            "reason": "change", "tabs": 1, "panes": 2, "pinned": 1, "digest": "d", "content": "b", "size": 2,
+        },
+    ),
+    "snapshot_blobs": (1, {"generation": 5, "key": "b"}),
+    "zellij_servers": (
+        2,
+        {"key": "k", "host": "h", "name": "s", "pid": 1, "root": "/w", "opened_at": 3, "decided": 1},
+    ),
+    "restores": (
+        2,
+        {
+            "id": "x", "host": "h", "server": "k", "source": "s", "generation": 5, "root": "/w",
+            "panes": "[]", "restored": 1, "failed": 0, "at": 6,
+        },
+    ),
+    "dismissals": (2, {"host": "h", "generation": 5, "at": 6}),
+}  # fmt: skip
+
+
+def fill(connection: apsw.Connection, schema: int) -> dict[str, dict[str, object]]:
+    """A row in each table that `schema` has; table → what was put there."""
+    put = {table: row for table, (since, row) in ROWS.items() if since <= schema}
+    for table, row in put.items():
+        names = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", row)
+    return put
+
+
+def kept(connection: apsw.Connection, put: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    """The same columns, as they are there now."""
+    found: dict[str, dict[str, object]] = {}
+    for table, row in put.items():
+        values = connection.execute(f"SELECT {', '.join(row)} FROM {table}").fetchone()
+        found[table] = dict(zip(row, values or (), strict=False))
+    return found
+
+
+def tables(connection: apsw.Connection) -> set[str]:
+    """All but SQLite's own, those behind the search, and `meta`."""
+    listed = connection.execute(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')"
+        " AND name NOT LIKE 'sqlite%'"
+    )
+    return {str(row[0]) for row in listed} - {"meta"}

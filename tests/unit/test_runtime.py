@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import zdriver
+from zdriver.cli.output import home_relative
 from zdriver.core import paths, runtime
 from zdriver.core.build import build_id
 from zdriver.core.errors import Unavailable
@@ -61,6 +63,28 @@ def test_both_ways_name_the_same_data_folder(environment: pytest.MonkeyPatch) ->
     for value in ("", "/data", "/data/", "not absolute"):
         environment.setenv("XDG_DATA_HOME", value)
         assert Path(runtime.data_folder()) == paths.data_dir()
+
+
+@pytest.mark.parametrize("home", [None, "", "relative", "~"])
+def test_without_a_home_it_is_the_one_that_the_system_knows(
+    environment: pytest.MonkeyPatch, home: str | None
+) -> None:
+    environment.delenv("HOME") if home is None else environment.setenv("HOME", home)
+    known = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    assert paths.data_dir() == Path(runtime.data_folder()) == known / ".local/share/zdriver"
+    assert paths.config_dir() == known / ".config/zdriver"
+
+
+def test_who_has_no_home_at_all_is_told(environment: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number of its own."""
+    environment.delenv("HOME")
+    environment.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    with pytest.raises(Unavailable, match="no home folder"):
+        paths.data_dir()
+    for name in ("DATA", "STATE", "CONFIG"):
+        environment.setenv(f"XDG_{name}_HOME", "/x")
+    assert paths.data_dir() == Path(runtime.data_folder()) == Path("/x/zdriver")
+    assert home_relative("/x/zdriver") == "/x/zdriver"
 
 
 def test_a_private_folder_is_private_or_refused(tmp_path: Path) -> None:

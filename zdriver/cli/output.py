@@ -14,12 +14,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 import msgspec
 
 from zdriver.core.errors import ZdriverError
+from zdriver.core.runtime import home_folder
+
+#: Not printable to Python, and harmless: they join (emoji, Indic) and keep apart (Persian) letters.
+_JOINERS = frozenset("\u200c\u200d")
 
 #: Seconds after which a command says on a terminal what it is waiting for.
 PROGRESS_AFTER = 1.0
@@ -133,7 +136,7 @@ def printable(text: str) -> str:
     """Stored text made harmless for a terminal, on one line: control characters are shown, not sent."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else _visible(c) for c in text)
+    return "".join(c if c.isprintable() or c in _JOINERS else _visible(c) for c in text)
 
 
 def _visible(char: str) -> str:
@@ -143,12 +146,19 @@ def _visible(char: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def plural(count: int, noun: str) -> str:
+    """1 pane, 2 panes."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def home_relative(path: str) -> str:
     """`/home/me/code` as `~/code`."""
-    home = str(Path.home())
+    home = home_folder()
+    if home in ("", "/"):
+        return printable(path)
     if path == home:
         return "~"
-    return printable("~" + path[len(home) :] if home != "/" and path.startswith(home + "/") else path)
+    return printable("~" + path[len(home) :] if path.startswith(home + "/") else path)
 
 
 def age(moment: datetime, now: datetime | None = None) -> str:
@@ -182,4 +192,4 @@ def _cells(text: str) -> int:
     from unicodedata import combining, east_asian_width
 
     plain = click.unstyle(text)
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in plain)
+    return sum(0 if combining(c) or c in _JOINERS else 2 if east_asian_width(c) in "WF" else 1 for c in plain)

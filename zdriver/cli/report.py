@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import re
-from pathlib import Path
 
 from zdriver.cli.checks import Check
 from zdriver.core import config, paths
 from zdriver.core.errors import ZdriverError
 from zdriver.core.redact import redact_text
+from zdriver.core.runtime import home_folder
 
 LOG_LINES = 60
 
@@ -67,7 +67,7 @@ def _block(title: str, text: str) -> str:
 
 def _anonymous(text: str) -> str:
     plain, _ = redact_text(text)
-    home = str(Path.home())
+    home = home_folder()
     if len(home) > 1:
         plain = plain.replace(home, "~")
     for name in {os.environ.get("USER", ""), os.environ.get("LOGNAME", ""), platform.node()}:

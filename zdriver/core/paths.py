@@ -8,13 +8,21 @@ import stat
 from pathlib import Path
 
 from zdriver.core.errors import Unavailable
-from zdriver.core.runtime import runtime_folder
+from zdriver.core.runtime import home_folder, runtime_folder
+
+
+def home() -> Path:
+    """The user's home folder. Raises Unavailable when there is none."""
+    found = home_folder()
+    if not found:
+        raise Unavailable("no home folder is known", hint="set HOME to a folder of yours")
+    return Path(found)
 
 
 def _xdg(variable: str, default: str) -> Path:
     value = os.environ.get(variable, "")
     # The specification says to ignore relative values.
-    return Path(value) if value.startswith("/") else Path.home() / default
+    return Path(value) if value.startswith("/") else home() / default
 
 
 def config_dir() -> Path:

@@ -12,10 +12,27 @@ SOCKET_PATH_MAX = 103
 _LONGEST_SOCKET = "daemon.sock"
 
 
+def home_folder() -> str:
+    """`$HOME`, else what the system's list of users says; "" when neither names one.
+
+    An empty or relative HOME is none: the daemon stands in another folder than its caller.
+    """
+    home = os.environ.get("HOME", "")
+    if not os.path.isabs(home):
+        try:
+            import pwd
+
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except (ImportError, KeyError):
+            return ""
+    return home if os.path.isabs(home) else ""
+
+
 def data_folder() -> str:
+    """Without a home this is no folder to use: `paths.data_dir` refuses it."""
     value = os.environ.get("XDG_DATA_HOME", "")
     # The specification says to ignore relative values.
-    base = value if os.path.isabs(value) else os.path.expanduser("~/.local/share")
+    base = value if os.path.isabs(value) else home_folder() + "/.local/share"
     return base.rstrip("/") + "/zdriver"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 from zdriver.context import choosing
@@ -15,6 +14,7 @@ from zdriver.context.restorer import Contexts, Restorer, Snapshots
 from zdriver.context.restoring import RestoreService
 from zdriver.core.clock import now_us
 from zdriver.core.config import Config, load_config
+from zdriver.core.runtime import home_folder
 from zdriver.daemon.bridges import Bridges
 from zdriver.git import worktree_top
 from zdriver.storage.host import host_id
@@ -72,10 +72,11 @@ def root_of(cwd: str) -> str:
 
 
 def _policy(config: Config) -> choosing.Policy:
+    home = home_folder() or "/"
     return choosing.Policy(
         mode=config.restore.mode,
         max_age=timedelta(days=config.restore.max_age_days),
-        broad_roots=frozenset({"/", str(Path.home()), os.path.realpath(Path.home())}),
+        broad_roots=frozenset({"/", home, os.path.realpath(home)}),
     )
 
 

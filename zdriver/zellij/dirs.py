@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from zdriver.core import paths
+
 _MACOS_NAME = "org.Zellij-Contributors.Zellij"
 
 
@@ -49,7 +51,7 @@ def permissions_file(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def _home(env: Mapping[str, str]) -> Path:
-    return Path(env["HOME"]) if env.get("HOME") else Path.home()
+    return Path(env["HOME"]) if env.get("HOME") else paths.home()
 
 
 def _xdg(env: Mapping[str, str], variable: str, default: str) -> Path:

@@ -23,7 +23,9 @@ from zdriver.core.tokens import WORD_MAX, index_words, query_words, search_words
         ("カタカナ", ["カタ", "タカ", "カナ", "ナ"]),
         ("한국어", ["한국", "국어", "어"]),
         ("a a A", ["a"]),
-        ("… — !", []),
+        ("… — ! + → €", []),
+        ("🚀 ship it🎉", ["🚀", "ship", "it", "🎉"]),
+        ("👍🏽 👩\u200d💻 ❤\ufe0f 🇩🇪", ["👍", "👩", "💻", "❤", "🇩", "🇪"]),
         ("", []),
     ],
 )
@@ -35,6 +37,7 @@ def test_words_to_look_for() -> None:
     assert query_words("数据库") == ["数据", "据库"]
     assert query_words("库") == ["库"]
     assert query_words("src/api") == ["src", "api"]
+    assert query_words("🚀") == ["🚀"]
     assert len(query_words("word " * 1000)) == 32
 
 
@@ -55,7 +58,8 @@ def test_words_are_plain(text: str) -> None:
     for word in index_words(text) + query_words(text):
         assert word
         assert len(word) <= WORD_MAX
-        assert all(unicodedata.category(c)[0] in "LN" for c in word), ascii(word)
+        picture = len(word) == 1 and unicodedata.category(word) == "So"
+        assert picture or all(unicodedata.category(c)[0] in "LN" for c in word), ascii(word)
 
 
 @given(st.text())

@@ -3,6 +3,7 @@
 SQLite's and PostgreSQL's own tokenisers disagree about `src/api.ts`, `user-auth` and `café`,
 so text is split here and both index the same words: casefolded, without accents, split at
 everything that is neither letter nor digit; runs of Han, kana and Hangul as pairs of characters.
+An emoji (any symbol that is a picture) is a word of its own, whatever its skin tone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ WORD_MAX = 64
 QUERY_WORDS_MAX = 32
 
 _WORD = re.compile(r"[^\W_]+")
+#: Words, and what may be a picture: neither a letter nor ASCII nor a space.
+_WORD_OR_SIGN = re.compile(r"[^\W_]+|[^\w\s\x00-\x7f]")
 _CJK = re.compile(
     "([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+)"
 )
@@ -34,10 +37,13 @@ def _fold(text: str) -> str:
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
     """Words, and whether each is a run of CJK characters."""
     folded = _fold(text)
-    ascii_only = folded.isascii()
-    for word in _WORD.findall(folded):
-        if ascii_only:
-            yield word, False
+    if folded.isascii():
+        yield from ((word, False) for word in _WORD.findall(folded))
+        return
+    for word in _WORD_OR_SIGN.findall(folded):
+        if not word[0].isalnum():
+            if unicodedata.category(word) == "So":
+                yield word, False
             continue
         for part in _CJK.split(word):
             if part:

@@ -128,6 +128,7 @@ def test_a_notification_is_done_and_not_answered() -> None:
         (b'{"jsonrpc":"2.0","id":4,"method":"shop.add","params":[1]}', -32602, 4),
         (b'{"jsonrpc":"2.0","id":4,"method":"shop.add","params":{"first":"1"}}', -32602, 4),
         (b'{"jsonrpc":"2.0","id":4,"method":"shop.add","params":{"first":1,"third":1}}', -32602, 4),
+        (b'{"jsonrpc":"2.0","id":4,"method":"shop.add","params":{"first":9223372036854775808}}', -32602, 4),
         (b'{"jsonrpc":"2.0","id":4,"method":"shop.at","params":{"moment":"soon"}}', -32602, 4),
         (b"[]", -32600, None),
         (b"[1", -32700, None),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
@@ -35,6 +35,9 @@ _decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 #: What msgspec raises for bytes that are no message; ValidationError is a DecodeError, too.
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+#: An `int` of the wire: what a store can take.
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 #: Called with the connection first where a method is about the connection itself.
 Function = Callable[..., Any]
@@ -62,7 +65,10 @@ class Method:
     def __init__(
         self, name: str, declared: Function, call: Function, *, skip: int = 1, wants_connection: bool = False
     ) -> None:
-        fields: list[tuple[Any, ...]] = [(key, *value) for key, value in parameters(declared, skip).items()]
+        fields: list[tuple[Any, ...]] = [
+            (key, _Int64 if kind is int else kind, *default)
+            for key, (kind, *default) in parameters(declared, skip).items()
+        ]
         struct = msgspec.defstruct(name, fields, forbid_unknown_fields=True, kw_only=True, gc=False)
         self.name = name
         self.wants_connection = wants_connection

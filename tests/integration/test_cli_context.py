@@ -163,6 +163,37 @@ def test_a_deleted_folder_is_said_in_one_line(home: Home, cli: Cli) -> None:
     assert "the current folder was deleted" in done.stderr
 
 
+def test_forget_shows_what_it_will_delete(home: Home, cli: Cli) -> None:
+    context = cli.data("intent", "Refactor the secret layer")["context"]["id"]
+    step = cli.data("milestone", "Tried asyncpg", "--kind", "exploration")["id"]
+    with in_terminal(home, "forget", step[-8:], context[-8:]) as terminal:
+        terminal.wait_for("Forget these 2 for good?")
+        shown = terminal.screen()
+        assert "○ exploration  Tried asyncpg" in shown
+        assert "■ context      all of it: 1 intent, 1 milestone, 0 snapshots" in shown
+        assert shown.count("just now") == 2
+        terminal.write("n\r")
+        terminal.wait_for("code=")
+    assert len(cli.data("history")) == 2
+    with in_terminal(home, "forget", step[-8:]) as terminal:
+        terminal.wait_for("Forget this for good?")
+        terminal.write("y\r")
+        terminal.wait_for("code=0")
+        assert "forgotten: 0 intents, 1 milestone, 0 snapshots" in terminal.screen()
+    assert [entry["text"] for entry in cli.data("history")] == ["Refactor the secret layer"]
+    with in_terminal(home, "forget", step[-8:]) as terminal:
+        terminal.wait_for("code=3")
+        assert "for good?" not in terminal.screen()
+
+
+def test_an_emoji_is_found(cli: Cli) -> None:
+    cli("milestone", "Shipped it 🚀")
+    cli("milestone", "👩\u200d💻 Nothing else")
+    for query, found in (("🚀", ["Shipped it 🚀"]), ("💻", ["👩\u200d💻 Nothing else"]), ("shipped 💻", [])):
+        assert [entry["text"] for entry in cli.data("history", query)] == found
+    assert "👩\u200d💻" in cli("history").stdout
+
+
 def test_no_is_no(home: Home, cli: Cli) -> None:
     entry = cli.data("intent", "Stays")["id"]
     with in_terminal(home, "forget", entry) as terminal:

@@ -68,10 +68,7 @@ def test_the_table_of_commands_says_what_the_commands_say() -> None:
 
 def test_every_command_but_the_talkative_ones_has_json() -> None:
     without = {
-        path
-        for path, command in ALL.items()
-        if not isinstance(command, click.Group)
-        and "--json" not in [o for p in command.params for o in p.opts]
+        path for path, command in ALL.items() if "--json" not in [o for p in command.params for o in p.opts]
     }
     assert without == {"zdriver completions", "zdriver daemon run"}
 
@@ -118,6 +115,15 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["milestone", "--limit", "0"],
         ["history", "--since", "whenever"],
         ["history", "--limit", "x"],
+        ["history", "--since", ""],
+        ["history", "--repo", ""],
+        ["history", "--context", " "],
+        ["--context", "", "intent", "x"],
+        ["intent", "--context", "", "x"],
+        ["snapshot", "list", "--session", ""],
+        ["snapshot", "list", "--root", ""],
+        ["snapshot", "show", "9" * 30],
+        ["snapshot", "show", "newest"],
         ["forget"],
         ["forget", "7f3a91c2"],
         ["restore", "x"],
@@ -167,6 +173,31 @@ def test_a_defect_is_one_line_and_exit_1(
     monkeypatch.setattr("zdriver.cli.main.cli.make_context", broken)
     assert run(["intent"]) == 1
     assert capsys.readouterr().err.splitlines()[0] == "error: a defect of zdriver: RuntimeError: two lines"
+
+
+def test_help_cuts_nothing_off(capsys: pytest.CaptureFixture[str]) -> None:
+    for path, command in ALL.items():
+        if isinstance(command, click.Group):
+            assert run([*path.split()[1:], "--help"]) == 0
+            _, _, commands_listed = capsys.readouterr().out.partition("Commands:")
+            assert "..." not in commands_listed
+
+
+@pytest.mark.parametrize(
+    "argv", [["--json", "config", "show"], ["config", "--json", "show"], ["config", "show", "--json"]]
+)
+def test_json_is_understood_wherever_it_stands(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(argv) == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
+
+
+def test_what_an_editor_needs_is_said_for_each_command(capsys: pytest.CaptureFixture[str]) -> None:
+    hints = []
+    for argv in (["intent", "--edit"], ["config", "edit"]):
+        assert run(argv) == 2
+        hints.append(capsys.readouterr().err.splitlines()[1])
+    assert "on stdin" in hints[0]
+    assert "config.toml" in hints[1]
 
 
 @pytest.mark.parametrize("path", ["zdriver", "zdriver daemon", "zdriver config"])
@@ -229,6 +260,19 @@ def test_columns_line_up_with_wide_and_styled_text() -> None:
     rows = [(output.red("a"), "x"), ("漢字", "y"), ("e\u0301", "z")]
     shown = [click.unstyle(line) for line in output.table(rows).splitlines()]
     assert shown == ["a     x", "漢字  y", "e\u0301     z"]
+
+
+def test_joined_emoji_stay_joined() -> None:
+    assert output.printable("👩\u200d💻 می\u200cخواهم") == "👩\u200d💻 می\u200cخواهم"
+
+
+def test_one_is_no_plural() -> None:
+    assert [output.plural(n, "pane") for n in (0, 1, 2, 1000)] == [
+        "0 panes",
+        "1 pane",
+        "2 panes",
+        "1,000 panes",
+    ]
 
 
 def test_stored_text_cannot_steer_the_terminal() -> None:

@@ -24,6 +24,7 @@ _TEMPLATE = """\
         "zdriver config show", "zdriver config edit", "ZDRIVER_RESTORE_MODE=ask zdriver config show"
     )
 )
+@json_option
 def config() -> None:
     """Show, find and edit the configuration."""
 
@@ -51,14 +52,18 @@ def path() -> None:
 @config.command(epilog=examples("zdriver config edit", "EDITOR=nano zdriver config edit"))
 @json_option
 def edit() -> None:
-    """Open the file in $VISUAL or $EDITOR; it is kept only when it is right."""
+    """Edit the file in $VISUAL or $EDITOR.
+
+    What you wrote is kept only when it is right; else you are told, and may edit again.
+    """
     import tempfile
     from pathlib import Path
 
-    from zdriver.cli.editor import run_editor
+    from zdriver.cli.editor import need_terminal, run_editor
     from zdriver.zellij import files
 
     file = paths.config_file()
+    need_terminal(f"write {home_relative(str(file))}; `zdriver config show` says whether it is right")
     before = files.read_bytes(file)
     with tempfile.TemporaryDirectory(prefix="zdriver-") as folder:
         draft = Path(folder) / "config.toml"

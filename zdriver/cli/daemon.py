@@ -11,7 +11,7 @@ import time
 import click
 
 from zdriver.cli.options import examples, json_option
-from zdriver.cli.output import age, answer, dim, green, home_relative, note, progress, table, yellow
+from zdriver.cli.output import age, answer, dim, green, home_relative, note, plural, progress, table, yellow
 from zdriver.cli.services import services
 from zdriver.core import platform
 from zdriver.core.errors import Unavailable
@@ -27,6 +27,7 @@ TERM_TIMEOUT = 3.0
 
 
 @click.group(epilog=examples("zdriver daemon status", "zdriver daemon stop"))
+@json_option
 def daemon() -> None:
     """Start, stop and look at the daemon.
 
@@ -152,7 +153,7 @@ def _shown(of: DaemonStatus) -> str:
     rows = [
         ("pid", f"{of.pid}, since {age(of.started_at)}"),
         ("version", of.version),
-        ("in use by", f"{of.clients} clients, {of.plugins} Zellij sessions"),
+        ("in use by", f"{plural(of.clients, 'client')}, {plural(of.plugins, 'Zellij session')}"),
         ("ends", idle),
         ("memory", f"{of.memory_kib // 1024} MB" if of.memory_kib else "unknown"),
         ("socket", home_relative(of.socket)),

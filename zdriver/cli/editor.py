@@ -33,17 +33,17 @@ def editor_command() -> list[str]:
     raise Unavailable("no editor was found", hint="set EDITOR to the one you use")
 
 
-def need_terminal() -> None:
-    """Raises InvalidInput without one: before anything is asked or started for an editor."""
+def need_terminal(instead: str) -> None:
+    """Raises InvalidInput without one: before anything is asked or started for an editor.
+
+    instead  what to do where there is none
+    """
     if not on_terminal():
-        raise InvalidInput(
-            "an editor needs a terminal", hint="give the text as arguments, or on stdin with `-`"
-        )
+        raise InvalidInput("an editor needs a terminal", hint=instead)
 
 
 def run_editor(path: Path) -> None:
-    """Open `path` and wait. Raises InvalidInput without a terminal, Unavailable when the editor fails."""
-    need_terminal()
+    """Open `path` and wait. Raises Unavailable when the editor fails."""
     command = editor_command()
     try:
         done = subprocess.run([*command, str(path)], check=False)

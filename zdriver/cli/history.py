@@ -6,18 +6,16 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 
 import click
 
 from zdriver.cli.milestone import MARKS
-from zdriver.cli.options import complete_contexts, examples, json_option
+from zdriver.cli.options import GIVEN, GIVEN_PATH, complete_contexts, examples, json_option
 from zdriver.cli.output import age, answer, bold, dim, home_relative, note, printable, settings, table
-from zdriver.cli.services import services
+from zdriver.cli.services import absolute, services
 from zdriver.cli.since import parse_since
 from zdriver.context.model import Entry
 from zdriver.context.rules import LIMIT_MAX
-from zdriver.core.errors import Unavailable
 from zdriver.core.ids import short
 
 
@@ -30,14 +28,20 @@ from zdriver.core.ids import short
     )
 )
 @click.argument("query", nargs=-1)
-@click.option("--since", metavar="WHEN", help="2h, 3d, 1w, today, yesterday, or a date: 2026-05-01.")
-@click.option("--repo", metavar="PATH", type=click.Path(), help="Only what lies at or below this folder.")
+@click.option(
+    "--since", metavar="WHEN", type=GIVEN, help="2h, 3d, 1w, today, yesterday, or a date: 2026-05-01."
+)
+@click.option("--repo", metavar="PATH", type=GIVEN_PATH, help="Only what lies at or below this folder.")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many."
 )
 @click.option("--markdown", is_flag=True, help="As a Markdown list, a heading for each day.")
 @click.option(
-    "--context", metavar="ID", shell_complete=complete_contexts, help="Only this context (id or its end)."
+    "--context",
+    metavar="ID",
+    type=GIVEN,
+    shell_complete=complete_contexts,
+    help="Only this context (id or its end).",
 )
 @json_option
 def history(
@@ -53,7 +57,7 @@ def history(
     QUERY words are all looked for; without them the newest entries are listed.
     """
     begin = parse_since(since, datetime.now().astimezone()) if since else None
-    below = _absolute(repo) if repo else ""
+    below = absolute(repo, "--repo") if repo else ""
     with services() as driver:
         page = partial(
             driver.context.history,
@@ -79,13 +83,6 @@ def _pages(page: Callable[..., list[Entry]], limit: int) -> list[Entry]:
     return found
 
 
-def _absolute(path: str) -> str:
-    try:
-        return str(Path(path).absolute())
-    except OSError as error:
-        raise Unavailable("the current folder was deleted", hint="give --repo a whole path") from error
-
-
 def as_table(entries: list[Entry]) -> str:
     return table([_row(entry) for entry in entries])
 
@@ -93,10 +90,11 @@ def as_table(entries: list[Entry]) -> str:
 def _row(of: Entry) -> tuple[str, ...]:
     commit = dim(f"  {of.commit[:8]}") if of.commit else ""
     text = bold(printable(of.text)) if of.type == "intent" else printable(of.text)
-    return _mark(of), text + commit, dim(home_relative(of.context.root)), dim(age(of.at)), dim(short(of.id))
+    return mark(of), text + commit, dim(home_relative(of.context.root)), dim(age(of.at)), dim(short(of.id))
 
 
-def _mark(of: Entry) -> str:
+def mark(of: Entry) -> str:
+    """One character for what an entry is."""
     return "▶" if of.type == "intent" else MARKS[of.kind or "milestone"]
 
 

@@ -69,7 +69,7 @@ def _clear() -> None:
 def _edit() -> None:
     from zdriver.cli.editor import edit_text, need_terminal
 
-    need_terminal()
+    need_terminal("give the text as arguments, or on stdin with `-`")
     with services() as driver:
         current = driver.context.intent(place=place())
     text = edit_text(current.text if current else "")

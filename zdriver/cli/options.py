@@ -14,6 +14,55 @@ from zdriver.core.errors import ZdriverError
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Generation(click.types.IntParamType):
+    """The number of a snapshot; 0, where that is allowed, means the newest."""
+
+    name = "generation"
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is not the number of a snapshot; `zdriver snapshot list` shows them.", param, ctx
+            )
+        if not self._least <= number < 2**63:
+            self.fail(f"there is no snapshot {number}; `zdriver snapshot list` shows them.", param, ctx)
+        return number
+
+
+#: GEN, and GEN where the newest cannot be meant.
+GENERATION, ONE_GENERATION = _Generation(0), _Generation(1)
+
+
+class _Given(click.types.StringParamType):
+    """A text that is not empty: `--context "$UNSET"` must not mean something else."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            self.fail("it is empty; leave the option out, or say what you mean.", param, ctx)
+        return str(value)
+
+
+class _GivenPath(_Given):
+    """The same for a path, which the shell completes."""
+
+    name = "path"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        return [CompletionItem(incomplete, type="file")]
+
+
+GIVEN, GIVEN_PATH = _Given(), _GivenPath()
+
+
 def _set_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         ctx.ensure_object(Settings).json = True
@@ -38,6 +87,7 @@ def context_option(command: F) -> F:
     return click.option(
         "--context",
         metavar="ID",
+        type=GIVEN,
         expose_value=False,
         callback=_set_context,
         shell_complete=complete_contexts,

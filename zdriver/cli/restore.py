@@ -6,7 +6,7 @@ import shlex
 
 import click
 
-from zdriver.cli.options import complete_generations, context_option, examples, json_option
+from zdriver.cli.options import GENERATION, complete_generations, context_option, examples, json_option
 from zdriver.cli.output import (
     answer,
     dim,
@@ -14,6 +14,7 @@ from zdriver.cli.output import (
     home_relative,
     note,
     on_terminal,
+    plural,
     printable,
     red,
     table,
@@ -32,7 +33,7 @@ from zdriver.core.errors import InvalidInput
         "zdriver restore --undo                  close what the last restore opened",
     )
 )
-@click.argument("gen", type=click.IntRange(0), default=0, shell_complete=complete_generations)
+@click.argument("gen", type=GENERATION, default=0, shell_complete=complete_generations)
 @click.option("--dry-run", "-n", is_flag=True, help="Only show the plan.")
 @click.option("--replace", is_flag=True, help="Close the panes that are open now, after a snapshot of them.")
 @click.option("--undo", is_flag=True, help="Close the idle panes that the last restore opened.")
@@ -98,7 +99,7 @@ def _row(pane: PanePlan) -> tuple[str, ...]:
 def _reported(report: RestoreReport) -> str:
     mark = yellow("!") if report.failed else green("✓")
     count = len(report.panes)
-    lines = [f"{mark} snapshot {report.generation}: {report.restored} of {count} panes are back"]
+    lines = [f"{mark} snapshot {report.generation}: {report.restored} of {plural(count, 'pane')} are back"]
     lines += [
         f"  {red('failed')} {printable(f.tab)} · {printable(f.name)}: {printable(f.reason)}"
         for f in report.failed
@@ -108,4 +109,4 @@ def _reported(report: RestoreReport) -> str:
 
 def _undone(report: UndoReport) -> str:
     kept = [f"  {yellow('kept')} {printable(pane)}" for pane in report.kept]
-    return "\n".join([f"{green('✓')} {report.closed} panes closed", *kept])
+    return "\n".join([f"{green('✓')} {plural(report.closed, 'pane')} closed", *kept])

@@ -65,9 +65,22 @@ def place() -> Place:
         return Place(context=settings().context)
 
 
+def absolute(path: str, option: str) -> str:
+    """The whole path of what `option` was given. Raises Unavailable in a folder that is gone."""
+    from pathlib import Path
+
+    try:
+        return str(Path(path).absolute())
+    except OSError as error:
+        raise Unavailable("the current folder was deleted", hint=f"give {option} a whole path") from error
+
+
 def given_text(words: tuple[str, ...]) -> str:
     """TEXT words joined by spaces; a lone `-` reads stdin. Raises InvalidInput."""
-    text = (sys.stdin.read(STDIN_MAX) if words == ("-",) else " ".join(words)).strip()
+    text = (sys.stdin.read(STDIN_MAX + 1) if words == ("-",) else " ".join(words)).strip()
+    if len(text) > STDIN_MAX:
+        much = f"the text has more than {STDIN_MAX:,} characters"
+        raise InvalidInput(much, hint="say it in a sentence; 10,000 are allowed")
     try:
         text.encode()
     except UnicodeEncodeError as error:

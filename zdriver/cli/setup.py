@@ -55,6 +55,7 @@ WORDS = {
 
 
 @click.group(epilog=examples("zdriver setup zellij --dry-run", "zdriver setup zellij", "zdriver setup undo"))
+@json_option
 def setup() -> None:
     """Put zdriver into Zellij, or take it out."""
 
@@ -71,7 +72,7 @@ def setup() -> None:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @json_option
 def zellij(dry_run: bool, print_: bool, yes: bool) -> None:
-    """Load the plugin in every Zellij session, with its keys and layouts.
+    """Put the plugin, its keys and its layouts into Zellij.
 
     Entries go into your config.kdl, which keeps all else to the byte; a backup is made.
     The permissions are granted in advance, so that Zellij does not ask in the middle of
@@ -84,7 +85,7 @@ def zellij(dry_run: bool, print_: bool, yes: bool) -> None:
         return
     plan = steps.plan_install(at)
     if dry_run:
-        _preview(plan)
+        _preview(plan, "with zdriver")
         return
     if plan.open() and not yes:
         _ask("Set up Zellij like this?", plan, _introduce)
@@ -107,7 +108,7 @@ def undo(dry_run: bool, yes: bool) -> None:
     at = steps.where(own_command())
     plan = steps.plan_undo(at)
     if dry_run:
-        _preview(plan)
+        _preview(plan, "without zdriver")
         return
     if plan.open() and not yes:
         _ask("Take zdriver out of Zellij?", plan, lambda _plan: None)
@@ -156,8 +157,9 @@ def _grants(plan: Plan) -> list[str]:
     return [bold("The plugin is granted these permissions of Zellij:"), *asked]
 
 
-def _preview(plan: Plan) -> None:
-    lines = [*map(_line, plan.changes), *_grants(plan), *_diff(plan)]
+def _preview(plan: Plan, outcome: str) -> None:
+    """`outcome` names config.kdl as it will be."""
+    lines = [*map(_line, plan.changes), *_grants(plan), *_diff(plan, outcome)]
     answer(_outcome(plan, None, changed=False), lambda: "\n".join(lines))
     _notes(plan)
 
@@ -218,7 +220,7 @@ def _line(change: Change) -> str:
     return f"  {colour(f'{change.action:<9}')}  {path}  {dim(WORDS[change.kind])}{blocked}"
 
 
-def _diff(plan: Plan) -> list[str]:
+def _diff(plan: Plan, outcome: str) -> list[str]:
     """What changes in config.kdl, as a unified diff."""
     from difflib import unified_diff
 
@@ -226,5 +228,5 @@ def _diff(plan: Plan) -> list[str]:
         if change.kind == "config":
             before, after = ((text or b"").decode().splitlines() for text in (change.before, change.after))
             name = home_relative(str(change.path))
-            return list(unified_diff(before, after, name, f"{name} (with zdriver)", lineterm=""))
+            return list(unified_diff(before, after, name, f"{name} ({outcome})", lineterm=""))
     return []

@@ -6,9 +6,30 @@ import shlex
 
 import click
 
-from zdriver.cli.options import complete_generations, context_option, examples, json_option
-from zdriver.cli.output import age, answer, bold, dim, green, home_relative, note, printable, red, table
-from zdriver.cli.services import place, services
+from zdriver.cli.options import (
+    GENERATION,
+    GIVEN,
+    GIVEN_PATH,
+    ONE_GENERATION,
+    complete_generations,
+    context_option,
+    examples,
+    json_option,
+)
+from zdriver.cli.output import (
+    age,
+    answer,
+    bold,
+    dim,
+    green,
+    home_relative,
+    note,
+    plural,
+    printable,
+    red,
+    table,
+)
+from zdriver.cli.services import absolute, place, services
 from zdriver.context.layout import Pane, leaves
 from zdriver.context.model import SnapshotContent, SnapshotInfo
 
@@ -16,6 +37,7 @@ from zdriver.context.model import SnapshotContent, SnapshotInfo
 @click.group(
     epilog=examples("zdriver snapshot list", "zdriver snapshot show 42", "zdriver snapshot diff 41 42")
 )
+@json_option
 def snapshot() -> None:
     """List, show, compare and take snapshots.
 
@@ -26,25 +48,23 @@ def snapshot() -> None:
 @snapshot.command(
     "list", epilog=examples("zdriver snapshot list", "zdriver snapshot list --root . --limit 5")
 )
-@click.option("--session", metavar="NAME", default="", help="Only those of this Zellij session.")
-@click.option("--root", metavar="PATH", type=click.Path(), help="Only those of this folder.")
+@click.option("--session", metavar="NAME", type=GIVEN, help="Only those of this Zellij session.")
+@click.option("--root", metavar="PATH", type=GIVEN_PATH, help="Only those of this folder.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")
 @json_option
-def list_(session: str, root: str | None, limit: int) -> None:
+def list_(session: str | None, root: str | None, limit: int) -> None:
     """List them, newest first."""
-    from pathlib import Path
-
+    below = absolute(root, "--root") if root else ""
     with services() as driver:
-        found = driver.snapshot.list(
-            zellij_session=session, root=str(Path(root).absolute()) if root else "", limit=limit
-        )
+        found = driver.snapshot.list(zellij_session=session or "", root=below, limit=limit)
     answer(found, lambda: table([_row(info) for info in found]))
     if not found:
-        note("no snapshots yet; `zdriver setup zellij` once, then open Zellij")
+        none, filtered = "no snapshots yet; `zdriver setup zellij` once, then open Zellij", session or root
+        note("nothing found" if filtered else none)
 
 
 @snapshot.command(epilog=examples("zdriver snapshot show", "zdriver snapshot show 42 --json"))
-@click.argument("gen", type=click.IntRange(0), default=0, shell_complete=complete_generations)
+@click.argument("gen", type=GENERATION, default=0, shell_complete=complete_generations)
 @json_option
 def show(gen: int) -> None:
     """Show the tabs and panes of one."""
@@ -56,8 +76,8 @@ def show(gen: int) -> None:
 @snapshot.command(
     epilog=examples("zdriver snapshot diff 41 42", "zdriver snapshot diff 41        with the newest")
 )
-@click.argument("a", type=click.IntRange(1), shell_complete=complete_generations)
-@click.argument("b", type=click.IntRange(0), default=0, shell_complete=complete_generations)
+@click.argument("a", type=ONE_GENERATION, shell_complete=complete_generations)
+@click.argument("b", type=GENERATION, default=0, shell_complete=complete_generations)
 @json_option
 def diff(a: int, b: int) -> None:
     """Compare two, pane by pane."""
@@ -89,7 +109,7 @@ def save(pin: bool) -> None:
 
 
 @snapshot.command(epilog=examples("zdriver snapshot pin 42", "zdriver snapshot pin 42 --off"))
-@click.argument("gen", type=click.IntRange(1), shell_complete=complete_generations)
+@click.argument("gen", type=ONE_GENERATION, shell_complete=complete_generations)
 @click.option("--off", is_flag=True, help="Let it be thinned again.")
 @json_option
 def pin(gen: int, off: bool) -> None:
@@ -113,8 +133,7 @@ def _row(of: SnapshotInfo) -> tuple[str, ...]:
 
 
 def _size(of: SnapshotInfo) -> str:
-    tabs = "1 tab" if of.tabs == 1 else f"{of.tabs} tabs"
-    return f"{tabs}, 1 pane" if of.panes == 1 else f"{tabs}, {of.panes} panes"
+    return f"{plural(of.tabs, 'tab')}, {plural(of.panes, 'pane')}"
 
 
 def _title(of: SnapshotInfo) -> str:

@@ -17,6 +17,7 @@ from zdriver.context.model import (
     Forgotten,
     Intent,
     Kind,
+    Meant,
     Milestone,
     Place,
     RestorePlan,
@@ -75,6 +76,10 @@ class ContextApi(Protocol):
 
         `context` is an id or its end; `repo` a path below which the roots lie.
         """
+        ...
+
+    def meant(self, ids: tuple[str, ...]) -> list[Meant]:
+        """What `forget` of the same ids would delete. Each once. Raises NotFound, Ambiguous."""
         ...
 
     def forget(self, ids: tuple[str, ...], *, request: str = "") -> Forgotten:

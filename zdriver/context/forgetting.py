@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zdriver.context import erasing, resolving, rows, rules
-from zdriver.context.model import Context, Forgotten
+from zdriver.context.model import Context, Forgotten, Meant
 from zdriver.core.errors import Ambiguous, InvalidInput, NotFound
 from zdriver.core.ids import short
 from zdriver.events.envelope import without_texts
@@ -23,7 +23,7 @@ def forget(tx: Transaction, ids: tuple[str, ...], host: str) -> Forgotten:
     contexts: dict[str, Row] = {}
     entries: dict[str, Row] = {}
     for given in ids:
-        row = _meant(tx, given)
+        row = _row(tx, given)
         (entries if "type" in row else contexts)[row["id"]] = row
     for id_ in contexts:
         entries.update((row["id"], row) for row in tx.all("entry.of_context", context_id=id_))
@@ -40,7 +40,52 @@ def forget(tx: Transaction, ids: tuple[str, ...], host: str) -> Forgotten:
     return Forgotten(intents=kinds.count("intent"), milestones=kinds.count("milestone"), snapshots=snapshots)
 
 
-def _meant(tx: Reading, given: str) -> Row:
+def meant(tx: Reading, ids: tuple[str, ...], host: str) -> list[Meant]:
+    """What `forget` would delete. Raises as it does."""
+    found = {row["id"]: row for row in (_row(tx, given) for given in ids)}
+    return [_of_entry(tx, row) if "type" in row else _of_context(tx, row, host) for row in found.values()]
+
+
+def _of_entry(tx: Reading, row: Row) -> Meant:
+    whole = tx.one("entry.whole", id=row["id"])
+    assert whole is not None
+    entry = rows.entry(whole)
+    is_intent = entry.type == "intent"
+    return Meant(
+        id=entry.id,
+        entry=entry,
+        context=entry.context,
+        at=entry.at,
+        intents=int(is_intent),
+        milestones=int(not is_intent),
+        snapshots=0,
+    )
+
+
+def _of_context(tx: Reading, row: Row, host: str) -> Meant:
+    entries = tx.all("entry.of_context", context_id=row["id"])
+    last = max(entries, key=lambda entry: int(entry["seq"]))["id"] if entries else ""
+    newest = tx.one("entry.whole", id=last)
+    kinds = [entry["type"] for entry in entries]
+    return Meant(
+        id=row["id"],
+        entry=None,
+        context=rows.context(row),
+        at=None if newest is None else rows.entry(newest).at,
+        intents=kinds.count("intent"),
+        milestones=kinds.count("milestone"),
+        snapshots=len(_generations(tx, row, host)),
+    )
+
+
+def _generations(tx: Reading, row: Row, host: str) -> list[Row]:
+    """Of a context's snapshots."""
+    return tx.all(
+        "snapshot.of_context", host=host, zellij_session=row["zellij_session"], root=row["root"], id=row["id"]
+    )
+
+
+def _row(tx: Reading, given: str) -> Row:
     """The row of the one entry or context that has this id or end of an id."""
     end = rules.id_end(given)
     if len(end) < END_MIN:
@@ -98,9 +143,7 @@ def _tell(tx: Transaction, row: Row) -> None:
 
 def _forget_context(tx: Transaction, row: Row, host: str) -> int:
     """The context itself and its snapshots. Returns how many of those."""
-    generations = tx.all(
-        "snapshot.of_context", host=host, zellij_session=row["zellij_session"], root=row["root"], id=row["id"]
-    )
+    generations = _generations(tx, row, host)
     erasing.erase_place(tx, row, {snapshot["zellij_session"] for snapshot in generations}, host)
     for snapshot in generations:
         # Answers kept for repeats: of saving and restoring it, and of undoing that.

@@ -77,6 +77,18 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     milestone_at: datetime | None = None
 
 
+class Meant(msgspec.Struct, frozen=True, kw_only=True):
+    """What an id means: an entry, or a context; and all that goes when it is forgotten."""
+
+    id: str
+    entry: Entry | None  #: None: the context itself
+    context: Context
+    at: datetime | None  #: of the entry, or of the context's newest one
+    intents: int
+    milestones: int
+    snapshots: int
+
+
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     intents: int
     milestones: int

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zdriver.cli.checks import Check, fail, ok, warn
-from zdriver.cli.output import home_relative
+from zdriver.cli.output import home_relative, plural
 from zdriver.core import config, paths
 from zdriver.core.build import build_id
 from zdriver.core.errors import ZdriverError
@@ -26,7 +26,9 @@ def check_service() -> Iterator[Check]:
     loaded: config.Loaded | None = None
     try:
         loaded = config.load()
-        yield ok("configuration", home_relative(str(paths.config_file())))
+        file = paths.config_file()
+        there = "" if file.exists() else " (not there: the defaults hold)"
+        yield ok("configuration", home_relative(str(file)) + there)
         for text in loaded.warnings:
             yield warn("configuration", text, "unset it, or spell it as `zdriver config show` does")
     except ZdriverError as error:
@@ -66,7 +68,8 @@ def _daemon() -> Iterator[Check]:
             "`zdriver daemon stop` lets the new one start",
         )
     else:
-        yield ok("daemon", f"pid {status.pid}, {status.clients} clients, {status.plugins} Zellij sessions")
+        used = f"{plural(status.clients, 'client')}, {plural(status.plugins, 'Zellij session')}"
+        yield ok("daemon", f"pid {status.pid}, {used}")
     if not status.fork_server:
         yield warn("daemon", "its fork server is down: commands start slowly", f"look into {status.log}")
     for notice in status.notices:

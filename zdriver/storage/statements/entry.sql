@@ -35,6 +35,13 @@ SELECT seq, id, type, context_id FROM entries WHERE id = :id
 -- name: by_end
 SELECT seq, id, type, context_id FROM entries WHERE id LIKE '%' || :end ORDER BY id LIMIT 6
 
+-- name: whole
+SELECT e.id, e.type, e.text, e.kind, e.artifacts, e.commit_id, e.at, e.source,
+    e.context_id, c.zellij_session, c.root
+FROM entries e
+JOIN contexts c ON c.id = e.context_id
+WHERE e.id = :id
+
 -- name: of_context
 SELECT seq, id, type, context_id FROM entries WHERE context_id = :context_id
 

@@ -20,7 +20,7 @@ from zdriver.core import platform
 from zdriver.core.errors import Conflict, Unavailable
 from zdriver.rpc.framing import Framing
 from zdriver.testing import Home, until
-from zdriver.zellij import bridge, sessions
+from zdriver.zellij import outbox, sessions
 from zdriver.zellij.bridge import GONE, Bridge
 from zdriver.zellij.messages import Message, decode
 from zdriver.zellij.spawn import Breaker, Server, call, find_server
@@ -199,7 +199,7 @@ def test_a_zellij_that_does_not_read_stops_nobody(rig: Rig) -> None:
     rig.wait_ready()
 
     def flood() -> None:
-        for _ in range(bridge.BUFFER_MAX // 10_000 + 100):
+        for _ in range(outbox.WAITING_MAX // 10_000 + 100):
             rig.bridge.notify("status", {"text": "x" * 10_000})
 
     with pytest.raises(Unavailable, match="does not read"):

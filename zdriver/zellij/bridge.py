@@ -3,7 +3,8 @@
 A thread of its own starts both `zellij pipe` children, moves bytes, and ends them: the
 parent-death signal that takes the up pipe along when the daemon is killed is tied to the
 *thread* that started it, so that thread has to live as long as it does. It sleeps in
-poll(2) until a pipe or the server's pidfd has something, so an idle bridge costs nothing.
+poll(2) until a pipe or the server's pidfd has something, so an idle bridge costs nothing;
+what goes down waits in an `Outbox`.
 
 When the server is killed the up pipe's client spins at 100 % CPU for ever and the other
 just stays, so the pidfd ends both.
@@ -26,6 +27,7 @@ import msgspec
 from zdriver.core import platform
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.zellij.messages import Message, as_error, error_line, line, parse, result_line
+from zdriver.zellij.outbox import Outbox
 from zdriver.zellij.spawn import Breaker, Server
 
 T = TypeVar("T")
@@ -36,7 +38,6 @@ READY_TIMEOUT = 10.0  #: seconds from the spawn to `plugin.ready`
 SPAWN_AGAIN = 0.05  #: seconds to the next try, doubled as long as they fail
 SPAWN_AGAIN_MAX = 3.0
 REQUEST_TIMEOUT = 3.0  #: seconds
-BUFFER_MAX = 4 << 20  #: bytes that may wait for a Zellij that does not read
 _READ = 1 << 16
 _STDERR_MAX = 2000
 
@@ -73,10 +74,8 @@ class Bridge:
         self._lock = threading.Lock()
         self._pending: dict[int, Future[Message]] = {}
         self._next_id = 0
-        self._out = bytearray()
-        self._down_fd = -1
+        self._out = Outbox(lambda: self.server.session)
         self._closing: str = ""
-        self._wake_r, self._wake_w = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name=f"bridge {server.session}", daemon=True)
         self._errors = bytearray()
 
@@ -87,7 +86,7 @@ class Bridge:
 
     def notify(self, method: str, params: object) -> None:
         """Raises Unavailable when the bridge is over or Zellij has stopped reading."""
-        self._send(line(method, params))
+        self._out.send(line(method, params))
 
     def request(self, method: str, params: object, result: type[T], *, timeout: float = REQUEST_TIMEOUT) -> T:
         """Ask the plugin. Raises Unavailable (no answer), Conflict (not pristine), ZdriverError."""
@@ -99,7 +98,7 @@ class Bridge:
             id_ = self._next_id
             self._pending[id_] = answer
         try:
-            self._send(line(method, params, id_))
+            self._out.send(line(method, params, id_))
             message = answer.result(timeout)
         except TimeoutError as error:
             self.breaker.failed()
@@ -119,11 +118,11 @@ class Bridge:
 
     def answer(self, id_: int | str, result: object) -> None:
         with contextlib.suppress(Unavailable):  # nobody is left to hear it
-            self._send(result_line(id_, result))
+            self._out.send(result_line(id_, result))
 
     def refuse(self, id_: int | str, error: ZdriverError) -> None:
         with contextlib.suppress(Unavailable):
-            self._send(error_line(id_, error))
+            self._out.send(error_line(id_, error))
 
     def close(self, reason: str, *, reattach: bool = False, timeout: float = 1.0) -> None:
         """Say `bye` and end both pipes; returns when they are gone, or after `timeout` seconds."""
@@ -131,7 +130,7 @@ class Bridge:
             self.notify("bye", {"reason": reason, "reattach": reattach})
         with self._lock:
             self._closing = self._closing or reason
-        self._wake()
+        self._out.wake()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout)
 
@@ -142,7 +141,7 @@ class Bridge:
     @property
     def connected(self) -> bool:
         """The plugin has answered on the pipes that are open now."""
-        return self.ready.is_set() and self._down_fd >= 0 and not self._closing
+        return self.ready.is_set() and self._out.is_open and not self._closing
 
     @property
     def waiting(self) -> int:
@@ -152,37 +151,7 @@ class Bridge:
     @property
     def unread(self) -> int:
         """Bytes that Zellij has not taken yet."""
-        return len(self._out)
-
-    def _send(self, data: bytes) -> None:
-        with self._lock:
-            if self._down_fd < 0:
-                raise Unavailable(f'the bridge to Zellij session "{self.server.session}" is closed')
-            if len(self._out) + len(data) > BUFFER_MAX:
-                raise Unavailable(f'Zellij session "{self.server.session}" does not read what it is sent')
-            self._out += data
-            self._flush()
-            if not self._out:
-                return
-        self._wake()
-
-    def _flush(self) -> None:
-        """Write what the pipe takes now. Called with the lock held."""
-        while self._out:
-            try:
-                written = os.write(self._down_fd, self._out)
-            except BlockingIOError:
-                return
-            except OSError:  # poll says so, too
-                self._out.clear()
-                return
-            del self._out[:written]
-
-    def _wake(self) -> None:
-        # Under the lock: once closed, that number may be another file's.
-        with self._lock, contextlib.suppress(BlockingIOError):
-            if self._wake_w >= 0:
-                os.write(self._wake_w, b"\0")
+        return self._out.waiting
 
     # ---- the bridge's own thread --------------------------------------------------------
 
@@ -227,9 +196,7 @@ class Bridge:
             children += [self._spawn("up"), self._spawn("down")]
             return self._pump(watch, deadline, *children)
         finally:
-            with self._lock:
-                self._down_fd = -1
-                self._out.clear()  # whoever is answered next has not asked for this
+            self._out.shut()
             for child in children:
                 _end_child(child)
 
@@ -272,14 +239,11 @@ class Bridge:
         poll = select.poll()
         out_fd = down.stdin.fileno()
         sources = {stream.fileno() for stream in (up.stdout, up.stderr, down.stdout, down.stderr)}
-        for fd in (*sources, self._wake_r, watch.fileno()):
+        for fd in (*sources, self._out.fileno(), watch.fileno()):
             poll.register(fd, select.POLLIN)
-        with self._lock:
-            self._down_fd = out_fd
-            self._flush()
+        self._out.open(out_fd)
         while not self._closing:
-            with self._lock:
-                poll.register(out_fd, select.POLLOUT if self._out else 0)
+            poll.register(out_fd, select.POLLOUT if self._out.waiting else 0)
             left = None if self.ready.is_set() else deadline - time.monotonic()
             if left is not None and left <= 0:
                 return "the plugin did not answer"
@@ -289,23 +253,16 @@ class Bridge:
                 if fd == out_fd:
                     if events & (select.POLLERR | select.POLLHUP):
                         return self._last_words("the down pipe ended")
-                    with self._lock:
-                        self._flush()
-                elif fd == self._wake_r:
-                    self._drain_wake()
+                    self._out.flush()
+                elif fd == self._out.fileno():
+                    self._out.awake()
                 elif fd == up.stdout.fileno():
                     if not self._receive(fd):
                         return self._last_words("the up pipe ended")
                 elif not self._complain(fd):
                     poll.unregister(fd)
-        with self._lock:
-            self._flush()
+        self._out.flush()
         return self._closing
-
-    def _drain_wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while os.read(self._wake_r, 512):
-                pass
 
     def _receive(self, fd: int) -> bool:
         try:
@@ -355,9 +312,7 @@ class Bridge:
     def _end(self, reason: str) -> None:
         with self._lock:
             self._closing = self._closing or reason
-            os.close(self._wake_r)
-            os.close(self._wake_w)
-            self._wake_w = -1
+        self._out.close()
         self._refuse_pending(reason)
         self._on_end(reason)
 

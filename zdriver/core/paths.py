@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
 
-from zdriver.core.errors import Unavailable
+from zdriver.core.errors import StorageFull, Unavailable
 from zdriver.core.runtime import home_folder, runtime_folder
 
 
@@ -73,6 +74,22 @@ def fork_socket() -> Path:
 
 def daemon_lock() -> Path:
     return runtime_dir() / "daemon.lock"
+
+
+def unwritable(path: Path, error: OSError, *, instead: str = "") -> Unavailable:
+    """Why `path` cannot be written, with what helps against that.
+
+    instead  another way out than mending `path`, as ", or set …"
+    """
+    folder = path if path.is_dir() else path.parent
+    message = f"cannot write {path}: {error.strerror}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(message, hint=f"make room on the disk of {folder}{instead}")
+    if error.errno == errno.EROFS:
+        return Unavailable(message, hint=f"mount its disk with the right to write{instead}")
+    if path.is_file():
+        return Unavailable(message, hint=f"`chmod u+rw {path}`, or have its owner do it{instead}")
+    return Unavailable(message, hint=f"give yourself the right to write in {folder}{instead}")
 
 
 def make_folders(path: Path) -> None:

@@ -85,10 +85,8 @@ def ensure() -> None:
         paths.private_dir(paths.runtime_dir())
         taken = lock.take(START_TIMEOUT)
     except OSError as error:
-        raise Unavailable(
-            f"cannot write {lock.path}: {error.strerror}",
-            hint="set XDG_RUNTIME_DIR to a folder that you can write",
-        ) from error
+        instead = ", or set XDG_RUNTIME_DIR to a folder that you can write"
+        raise paths.unwritable(lock.path, error, instead=instead) from error
     if not taken:
         raise Unavailable("somebody else has been starting the daemon for too long", hint=_look())
     with lock:
@@ -136,10 +134,7 @@ def _open_log(path: Path) -> int:
             os.fchmod(log, 0o600)  # a umask may have taken our own rights away
         return log
     except OSError as error:
-        raise Unavailable(
-            f"cannot write {path}: {error.strerror}",
-            hint=f"give yourself the right to write in {path.parent}, or set XDG_STATE_HOME",
-        ) from error
+        raise paths.unwritable(path, error, instead=", or set XDG_STATE_HOME") from error
 
 
 def _read(fd: int, timeout: float) -> bytes | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
 
+from zdriver.core import paths
 from zdriver.core.errors import Unavailable
 
 #: File systems on which SQLite's locks and shared memory are not to be trusted.
@@ -56,6 +58,18 @@ class StoreFiles:
         if not self.database.exists():
             os.close(os.open(self.database, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             sync_folder(self.folder)
+
+    def check_rights(self) -> None:
+        """That each file may be read and written: SQLite does not say which one may not.
+
+        Raises Unavailable.
+        """
+        for file in (self.database, self.wal, self.shm):
+            # Not by opening it: closing the file again would take SQLite's locks away.
+            if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+                mounted = os.statvfs(file).f_flag & os.ST_RDONLY
+                number = errno.EROFS if mounted else errno.EACCES
+                raise paths.unwritable(file, OSError(number, os.strerror(number)))
 
     def identity(self) -> tuple[int, int] | None:
         """Device and inode of the database now at its path, or None."""

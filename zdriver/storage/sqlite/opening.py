@@ -6,8 +6,8 @@ from pathlib import Path
 
 import apsw
 
+from zdriver.core import paths
 from zdriver.core.clock import Clock
-from zdriver.core.errors import Unavailable
 from zdriver.storage.sqlite import recovery, wal
 from zdriver.storage.sqlite.backups import Backups
 from zdriver.storage.sqlite.connection import FileDamaged, close_quietly, open_writer, pragma, translate
@@ -28,6 +28,7 @@ def open_database(files: StoreFiles, backups: Backups, clock: Clock, *, thorough
     A damaged file is recovered; the notice about it is in `meta`.
     Raises StoreTooNew, StorageFull, Unavailable, and StoreDamaged when recovery failed too.
     """
+    files.check_rights()
     if files.recovering.exists():
         recovery.resume(files, backups.newest_first, clock)
     log = _log(files)
@@ -50,9 +51,7 @@ def _log(files: StoreFiles) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise Unavailable(
-            f"cannot read {files.wal}: {error.strerror}", hint="give yourself the right to read it"
-        ) from error
+        raise paths.unwritable(files.wal, error) from error
 
 
 def _look(files: StoreFiles, backups: Backups, clock: Clock) -> None:
@@ -85,10 +84,7 @@ def _open(
             close_quietly(connection)
         raise ours from error
     except OSError as error:
-        raise Unavailable(
-            f"cannot write {files.database}: {error.strerror}",
-            hint=f"give yourself the right to write in {files.folder}",
-        ) from error
+        raise paths.unwritable(files.database, error) from error
     except BaseException:
         if connection is not None:
             close_quietly(connection)

@@ -6,7 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from zdriver.core.errors import StoreInUse, Unavailable
+from zdriver.core import paths
+from zdriver.core.errors import StoreInUse
 
 
 class Ownership:
@@ -42,10 +43,7 @@ def _take(lock: Path) -> int:
     try:
         descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise Unavailable(
-            f"cannot write {lock}: {error.strerror}",
-            hint=f"give yourself the right to write in {lock.parent}",
-        ) from error
+        raise paths.unwritable(lock, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
 from uuid import UUID, uuid5
 
 from zdriver.core import paths
-from zdriver.core.errors import Unavailable
 from zdriver.core.ids import new_id
 from zdriver.storage.sqlite.files import make_private, sync_file
 
 _SPACE = UUID("6f1a3b0e-64a5-5c2b-9d0d-7a64726976e5")
+_INSTEAD = ", or set XDG_STATE_HOME"
 _ID = re.compile(r"[0-9a-f-]{36}")
 
 
@@ -28,13 +29,13 @@ def host_id() -> str:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise _cannot(file, error) from error
+        raise paths.unwritable(file, error, instead=_INSTEAD) from error
     if known is not None and _ID.fullmatch(known):
         return known
     made = _make()
+    fresh = file.with_name(f"host.{new_id()}")
     try:
         make_private(file.parent)
-        fresh = file.with_name(f"host.{new_id()}")
         fresh.write_text(made + "\n", "ascii")
         sync_file(fresh)
         if known is not None:  # what is there is no id: a power cut may have left it empty
@@ -45,9 +46,11 @@ def host_id() -> str:
             os.link(fresh, file)
         except FileExistsError:
             made = file.read_text("ascii").strip()
-        fresh.unlink()
     except OSError as error:
-        raise _cannot(file, error) from error
+        raise paths.unwritable(file, error, instead=_INSTEAD) from error
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
     return made
 
 
@@ -61,10 +64,3 @@ def _make() -> str:
             # machine-id(5): never show it itself, only what is derived from it.
             return str(uuid5(_SPACE, f"{machine}/{os.getuid()}"))
     return new_id()
-
-
-def _cannot(file: Path, error: OSError) -> Unavailable:
-    return Unavailable(
-        f"cannot keep this machine's id in {file}: {error.strerror}",
-        hint=f"give yourself the right to write in {file.parent}",
-    )

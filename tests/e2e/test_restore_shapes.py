@@ -92,6 +92,29 @@ def test_stacked_panes(home: Home, zellij: Zellij, project: Path) -> None:
     check_same(before, again.wait_panes(4))
 
 
+def test_a_stack_made_by_key_is_open_where_it_was(home: Home, zellij: Zellij, project: Path) -> None:
+    """Zellij tells of its folded panes as if they were suppressed."""
+    (project / "two").mkdir()
+    opened = zellij.start("stacked", cwd=project)
+    wait_connected(home, "stacked")
+    opened.keys("C-p", "s")
+    opened.wait_panes(2)
+    opened.line("cd two")
+    folders = [str(project), str(project / "two")]
+    wait_recorded(
+        home,
+        "stacked",
+        lambda panes: (
+            [pane["cwd"] for pane in panes] == folders
+            and [(pane.get("focus"), pane.get("expanded")) for pane in panes] == [(None, None), (True, True)]
+        ),
+    )
+    before = opened.panes()
+    opened.kill_server()
+    again = zellij.start(cwd=project).welcomed()
+    check_same(before, again.wait_panes(2))
+
+
 def test_a_layout_of_the_users_own_keeps_its_bar(home: Home, zellij: Zellij, project: Path) -> None:
     layouts = home.config.parent / "layouts"
     layouts.mkdir()

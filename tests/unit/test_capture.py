@@ -142,6 +142,29 @@ def test_members_that_a_crowded_stack_hides_are_found_among_the_suppressed() -> 
     assert [pane.cwd for pane in terminals(built.tabs[0])] == ["/1", "/2", "/3"]
 
 
+def test_of_a_stack_that_shows_its_open_member_only_each_pane_keeps_its_place() -> None:
+    """As Zellij 0.45 lists a stack: the folded ones are suppressed and have the place of the open one."""
+    stack = Split(stacked=True, children=(Pane(), Pane(expanded=True), Pane()))
+    dump = layout_of(Split(direction="vertical", children=(Pane(), stack)))
+    place: dict[str, Any] = {"x": 40, "y": 0, "rows": 20, "columns": 40}
+    state = one_tab(
+        terminal(1, x=0, y=0, rows=20, columns=40),
+        terminal(2, **place, is_suppressed=True),
+        terminal(3, **place, focused=True),
+        terminal(4, **place, is_suppressed=True),
+    )
+    built = build_layout(state, {n: Process(f"/{n}", ()) for n in (1, 2, 3, 4)}, dump)
+    assert built is not None
+    found = terminals(built.tabs[0])
+    assert [pane.cwd for pane in found] == ["/1", "/2", "/3", "/4"]
+    assert [(pane.focus, pane.expanded) for pane in found] == [
+        (False,) * 2,
+        (False,) * 2,
+        (True,) * 2,
+        (False,) * 2,
+    ]
+
+
 def test_the_terminal_behind_its_scrollback_editor_is_captured() -> None:
     place: dict[str, Any] = {"x": 0, "y": 0, "rows": 20, "columns": 80}
     state = one_tab(

@@ -33,7 +33,7 @@ def assign(
             return list(found)
     if strict or len(wanted) < len(shown) or len(wanted) > len(shown) + len(hidden):
         return None
-    return _most_alike(wanted, [*shown, *hidden])
+    return _unfolded(nodes, wanted, shown, hidden) or _most_alike(wanted, [*shown, *hidden])
 
 
 def match_floating(known: Sequence[Pane], panes: Sequence[PaneState]) -> list[tuple[Pane | None, PaneState]]:
@@ -70,6 +70,52 @@ def _by_place(nodes: Nodes, panes: list[PaneState], vertical: bool = False) -> l
         found += inner
         start += count
     return found if start == len(panes) else None
+
+
+def _unfolded(
+    nodes: tuple[Pane | Split, ...], wanted: list[Pane], shown: list[PaneState], hidden: list[PaneState]
+) -> list[PaneState | None] | None:
+    """Where of each stack only the open member is shown: the others have its very place.
+
+    Among those nothing tells which is which but their looks, then their age.
+    """
+    stacks = [stack for stack in _stacks(nodes, 0) if len(stack) > 1]
+    opens = {next((at for at in stack if wanted[at].expanded), stack[0]): stack for stack in stacks}
+    folded = {at: open_ for open_, stack in opens.items() for at in stack if at != open_}
+    visible = nodes
+    for at in sorted(folded, reverse=True):
+        visible = _without(visible, at)[0]
+    found = _by_place(visible, shown) if folded else None
+    if found is None:
+        return None
+    panes = iter(found)
+    made: list[PaneState | None] = [None if at in folded else next(panes) for at in range(len(wanted))]
+    for open_, stack in opens.items():
+        there = [pane for pane in hidden if _place(pane) == _place(made[open_])]
+        rest = [at for at in stack if at != open_]
+        for at, pane in zip(rest, _most_alike([wanted[at] for at in rest], there), strict=True):
+            made[at] = pane
+    if any(pane is not None and _likeness(leaf, pane) < 0 for leaf, pane in zip(wanted, made, strict=True)):
+        return None
+    return made
+
+
+def _stacks(nodes: Nodes, first: int) -> list[list[int]]:
+    """The leaves of each stack, by their numbers."""
+    found: list[list[int]] = []
+    for node in nodes:
+        count = 1 if isinstance(node, Pane) else len(leaves(node.children))
+        if isinstance(node, Split):
+            if node.stacked:
+                found.append(list(range(first, first + count)))
+            else:
+                found += _stacks(node.children, first)
+        first += count
+    return found
+
+
+def _place(pane: PaneState | None) -> tuple[int, int, int, int] | None:
+    return None if pane is None else (pane.x, pane.y, pane.rows, pane.columns)
 
 
 def _around(

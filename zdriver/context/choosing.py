@@ -178,7 +178,9 @@ def _of_root(opening: Opening, live: Sequence[Live], clients: int | None) -> tup
     found = [
         each
         for each in live
-        if each.clients == clients and each.root == opening.root and each.zellij_session != opening.zellij_session
+        if each.clients == clients
+        and each.root == opening.root
+        and each.zellij_session != opening.zellij_session
     ]
     return tuple(sorted(found, key=lambda each: each.seen_at, reverse=True))
 

@@ -25,10 +25,10 @@ def place(project: Path, session: str) -> dict[str, str]:
     return {"cwd": str(project), "zellij_session": session}
 
 
-def asking(home: Home) -> None:
+def asking(home: Home, mode: str = "ask") -> None:
     config = Path(home.env["XDG_CONFIG_HOME"]) / "zdriver" / "config.toml"
     config.parent.mkdir(parents=True)
-    config.write_text('[restore]\nmode = "ask"\n')
+    config.write_text(f'[restore]\nmode = "{mode}"\n')
 
 
 def closed_work(home: Home, zellij: Zellij, project: Path) -> int:
@@ -73,6 +73,50 @@ def test_a_declined_offer_is_not_made_again(home: Home, zellij: Zellij, project:
     assert "Enter restore" not in again.screen()
     report = ask(home, "restore.apply", generation=generation, place=place(project, "again"))
     assert report["restored"] == 2  # by its number it can still be had
+
+
+def test_switched_off_nothing_is_offered(home: Home, zellij: Zellij, project: Path) -> None:
+    asking(home, "off")
+    closed_work(home, zellij, project)
+    opened = zellij.start("after", cwd=project)
+    wait_connected(home, "after")
+    until(lambda: "nothing (restore is off)" in home.daemon_log.read_text(), what="its opening to be decided")
+    assert len(opened.panes()) == 1
+    assert "zdriver" not in opened.screen()
+    assert ask(home, "restore.apply", place=place(project, "after"))["restored"] == 2  # by hand
+
+
+def beside_an_offer(home: Home, zellij: Zellij, project: Path) -> Opened:
+    """A blank shell in which a key was pressed, which sent the offer away."""
+    asking(home)
+    closed_work(home, zellij, project)
+    opened = zellij.start("after", cwd=project)
+    opened.window.wait_for("Enter restore")
+    opened.keys("x")
+    opened.window.wait_for(lambda screen: "$ x" in screen and "Enter restore" not in screen)
+    opened.keys("C-u")
+    return opened
+
+
+def test_a_blank_shell_does_not_take_the_place_of_what_is_offered(
+    home: Home, zellij: Zellij, project: Path
+) -> None:
+    opened = beside_an_offer(home, zellij, project)
+    other = zellij.start("other", cwd=home.path)
+    other.line(" ".join(TAIL))
+    wait_recorded(home, "other", lambda panes: commands(panes) == [TAIL])  # by now the first would be, too
+    assert not ask(home, "snapshot.list", zellij_session="after")
+    opened.kill_server()
+    again = zellij.start("again", cwd=project)
+    again.window.wait_for("2 panes from")
+
+
+def test_what_was_closed_beside_an_offer_stays_closed(home: Home, zellij: Zellij, project: Path) -> None:
+    opened = beside_an_offer(home, zellij, project)
+    opened.action("new-pane")
+    wait_recorded(home, "after", lambda panes: len(panes) == 2)
+    opened.action("close-pane")
+    wait_recorded(home, "after", lambda panes: len(panes) == 1)
 
 
 def busy(home: Home, zellij: Zellij, project: Path) -> Opened:

@@ -199,9 +199,9 @@ class Bridges:
         self._ledger.renamed(session.key, new)  # last: until then the next opening does it all
         session.status_due()
 
-    def record(self, session: LiveSession, layout: Layout) -> None:
+    def record(self, session: LiveSession, layout: Layout) -> bool:
         if not self._capture_enabled or self._is_blank(session):
-            return
+            return False
         self._snapshots.record(
             session.zellij_session,
             session.root,
@@ -209,11 +209,13 @@ class Bridges:
             "change",
             scrollback=session.known_scrollback,
         )
+        return True
 
     def _is_blank(self, session: LiveSession) -> bool:
         """Opened, and nothing done in it yet: not worth a generation, it would hide a good one."""
         state = session.capture.state
-        offered = bool(state is not None and self._openings.offered(session))
+        # Once something was kept here, a blank shell is news: the rest was closed.
+        offered = bool(state is not None and not session.recorded and self._openings.offered(session))
         if state is None or (state.typed and not offered):
             return False
         if offered and not state.typed:

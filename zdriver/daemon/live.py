@@ -63,7 +63,9 @@ class Work(Protocol):
         """The first state is there: decide what becomes of this session. Called once, exclusively."""
         ...
 
-    def record(self, session: LiveSession, layout: Layout) -> None: ...
+    def record(self, session: LiveSession, layout: Layout) -> bool:
+        """Keep it; False where there is nothing in it yet that is worth a generation."""
+        ...
 
     def renamed(self, session: LiveSession, old: str) -> None:
         """Its Zellij session was given another name: what is kept under the old one goes along."""
@@ -115,6 +117,7 @@ class LiveSession:
         self._over = False
         self._opened = False
         self._recorded: Layout | None = None
+        self._passed: Layout | None = None  #: not worth a generation, as things stood
         self._loss: tuple[frozenset[int], int] | None = None  #: panes without a process; panes in all
         self._loss_since = 0.0
         self._next_dump = 0.0
@@ -139,6 +142,11 @@ class LiveSession:
         return self._bridge.alive
 
     @property
+    def recorded(self) -> bool:
+        """Something of it was worth a generation since this daemon knows it."""
+        return self._recorded is not None
+
+    @property
     def connected(self) -> bool:
         return self._bridge.connected
 
@@ -153,6 +161,13 @@ class LiveSession:
         """Something was committed: the status line may have to change."""
         with self._mail:
             self._status_due = True
+            self._nudged = True
+            self._mail.notify_all()
+
+    def look_again(self) -> None:
+        """What was not worth a generation may be now."""
+        with self._mail:
+            self._passed = None
             self._nudged = True
             self._mail.notify_all()
 
@@ -310,7 +325,7 @@ class LiveSession:
             self._dump()
         if not self._opened and self.capture.layout is not None:
             self._open()
-        self._record()
+        self._record(came)
         self._read_scrollback()
         if came or self._status_due:
             self._push_status()
@@ -352,12 +367,16 @@ class LiveSession:
     def _dump(self) -> None:
         self.capture.update(self._bridge.request("capture", {}, State, timeout=CAPTURE_TIMEOUT))
 
-    def _record(self) -> None:
+    def _record(self, came: bool) -> None:
         layout = self.capture.layout
         if layout is None or layout == self._recorded or not self._opened or not self._is_certain(layout):
             return
-        self._work.record(self, layout)
-        self._recorded = layout
+        if layout == self._passed and not came:
+            return
+        if self._work.record(self, layout):
+            self._recorded, self._passed = layout, None
+        else:
+            self._passed = layout
 
     def _read_scrollback(self) -> None:
         state = self.capture.state

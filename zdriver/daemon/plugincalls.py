@@ -82,5 +82,6 @@ class PluginCalls:
             return self._restores.undo(place=place)
         if asked.choice == "dismiss":
             self._openings.dismissed(session, asked.generation)
+            session.look_again()
             return None
         return self._openings.chosen(session, asked.generation)

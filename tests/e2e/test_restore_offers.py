@@ -152,6 +152,10 @@ def test_replace_keeps_what_was_there_as_a_generation(home: Home, zellij: Zellij
     mine = opened.panes()[0].id
     report = ask(home, "restore.apply", generation=generation, place=place(project, "busy"), replace=True)
     assert (report["restored"], report["failed"]) == (2, [])
+    # who asked in a pane of the session reads it here: that pane is gone
+    opened.window.wait_for(f"what was open here before is snapshot {report['before']}")
+    kept = terminals(ask(home, "snapshot.show", generation=report["before"])["layout"])
+    assert commands(kept) == [["tail", "-s", "7", "-f", "/dev/null"]]
     panes = opened.wait_panes(2)
     assert mine not in [pane.id for pane in panes]
     saved: list[dict[str, Any]] = ask(home, "snapshot.list", zellij_session="busy")

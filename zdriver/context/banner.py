@@ -22,6 +22,8 @@ def banner_lines(
         lines += [
             f"  failed: {_pane(each.tab, each.name)}: {_short(each.reason)}" for each in report.failed[:3]
         ]
+        if report.before:
+            lines.append(f"what was open here before is snapshot {report.before}")
     return lines
 
 

@@ -151,6 +151,7 @@ class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
     panes: tuple[PanePlan, ...]
     restored: int
     failed: tuple[PaneFailure, ...]
+    before: int = 0  #: generation of what was closed for it; 0: nothing was
 
 
 class UndoReport(msgspec.Struct, frozen=True, kw_only=True):

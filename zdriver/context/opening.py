@@ -13,11 +13,12 @@ from collections.abc import Callable
 
 from zdriver.context import choosing
 from zdriver.context.api import ContextApi
-from zdriver.context.banner import banner_lines, offer_lines
+from zdriver.context.banner import offer_lines
 from zdriver.context.ledger import Candidate, Ledger, SeenServer, is_running
 from zdriver.context.model import Place, RestoreReport, SnapshotContent, SnapshotInfo
 from zdriver.context.restorer import Restorer, Snapshots
 from zdriver.context.terminal import Clients, Terminal, Terminals
+from zdriver.context.welcoming import welcome
 from zdriver.core.clock import Clock, to_datetime
 from zdriver.core.errors import Conflict, NotFound, StoreDamaged, Unavailable, ZdriverError
 
@@ -239,14 +240,7 @@ class Openings:
             report.generation,
             len(report.failed),
         )
-        place = Place(cwd=terminal.root, zellij_session=terminal.zellij_session)
-        lines = banner_lines(
-            self._contexts.intent(place=place),
-            self._contexts.milestones(place=place, limit=3),
-            report,
-            to_datetime(self._clock()),
-        )
-        terminal.notify("banner", {"lines": lines, "keys": "undo", "seconds": BANNER_SECONDS})
+        welcome(terminal, self._contexts, report, to_datetime(self._clock()))
         return report
 
     def _offer(self, terminal: Terminal, decision: choosing.Decision) -> None:

@@ -108,10 +108,15 @@ class Restorer:
         if digest(now) == content.info.digest:
             panes = self.planned(content.layout, terminal)
             return self._report(terminal, content, keeping.mark(panes, range(len(now.tabs))), [])
-        self._snapshots.record(
-            terminal.zellij_session, terminal.root, now, "before-replace", scrollback=terminal.scrollback()
+        name = terminal.zellij_session
+        kept = self._snapshots.record(
+            name, terminal.root, now, "before-replace", scrollback=terminal.scrollback()
         )
-        return self.replace(terminal, content)
+        if kept is None:  # the newest generation shows just that
+            newest = self._snapshots.latest_good(zellij_session=name)
+            kept = newest.info if newest is not None else None
+        report = self.replace(terminal, content)
+        return msgspec.structs.replace(report, before=kept.generation if kept is not None else 0)
 
     def kept(self, content: SnapshotContent, terminal: Terminal) -> frozenset[int]:
         now = terminal.layout()

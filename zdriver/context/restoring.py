@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zdriver.context import keeping, rows
+from zdriver.context.api import ContextApi
 from zdriver.context.ledger import Candidate, Ledger, is_running
 from zdriver.context.model import Place, RestorePlan, RestoreReport, SnapshotContent, UndoReport
 from zdriver.context.restorer import Restorer, Snapshots
 from zdriver.context.terminal import Terminal, Terminals
 from zdriver.context.undoing import undo
+from zdriver.context.welcoming import welcome
+from zdriver.core.clock import Clock, to_datetime
 from zdriver.core.errors import InvalidInput, NotFound, Unavailable
 
 
@@ -22,14 +25,18 @@ class RestoreService:
         snapshots: Snapshots,
         terminals: Terminals,
         restorer: Restorer,
+        contexts: ContextApi,
         *,
         root_of: Callable[[str], str],
+        clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._snapshots = snapshots
         self._terminals = terminals
         self._restorer = restorer
+        self._contexts = contexts
         self._root_of = root_of
+        self._clock = clock
 
     # ---- api.RestoreApi -----------------------------------------------------------------
 
@@ -52,7 +59,10 @@ class RestoreService:
         def do() -> RestoreReport:
             content = self._content(generation, place)
             if replace:
-                return self._restorer.replace_if_other(terminal, content)
+                report = self._restorer.replace_if_other(terminal, content)
+                if report.id:  # the pane in which it was asked for is gone, and its answer with it
+                    welcome(terminal, self._contexts, report, to_datetime(self._clock()))
+                return report
             return self._restorer.restore(terminal, content, "new_tabs")
 
         with terminal.exclusive():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from zdriver.context.capturing import is_unused
@@ -10,6 +11,9 @@ from zdriver.context.model import UndoReport
 from zdriver.context.restorer import Restorer
 from zdriver.context.terminal import Closed, Terminal
 from zdriver.core.errors import NotFound
+
+#: Programs that are known by the script they run.
+_INTERPRETER = re.compile(r"(python|ruby|perl|node|bash|sh)[0-9.]*\Z")
 
 
 def undo(terminal: Terminal, ledger: Ledger, restorer: Restorer) -> UndoReport:
@@ -45,6 +49,14 @@ def undo(terminal: Terminal, ledger: Ledger, restorer: Restorer) -> UndoReport:
     return UndoReport(restore=last.id, closed=len(closing), kept=tuple(kept))
 
 
+def _program(argv: tuple[str, ...]) -> str:
+    """As its user calls it: `zdriver`, not the python that runs it."""
+    name = Path(argv[0]).name
+    if _INTERPRETER.match(name) and len(argv) > 1 and argv[1].startswith("/"):
+        return Path(argv[1]).name
+    return name
+
+
 def _use(terminal: Terminal, id_: int) -> str:
     """What somebody does in a pane; "" when nothing."""
     found = terminal.capture.processes.get(id_)
@@ -53,5 +65,5 @@ def _use(terminal: Terminal, id_: int) -> str:
     if found is None or not pid:
         return ""  # suspended, or it has ended
     if found.argv:
-        return f"{Path(found.argv[0]).name} runs in it"
+        return f"{_program(found.argv)} runs in it"
     return "" if is_unused(pid) else "a job of its shell is still there"

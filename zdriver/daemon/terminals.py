@@ -48,7 +48,7 @@ def assemble_terminals(store: Store, contexts: Contexts, snapshots: Snapshots, c
         render=render_layout,
         policy=lambda: _commands(load_config()),
     )
-    restores = RestoreService(ledger, snapshots, bridges, restorer, root_of=root_of)
+    restores = RestoreService(ledger, snapshots, bridges, restorer, contexts, root_of=root_of, clock=now_us)
     openings = Openings(
         ledger,
         snapshots,

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, get_type_hints
 
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.context.model import Place
+from zdriver.core import caller
 from zdriver.core.errors import Unavailable
 from zdriver.daemon.api import DaemonApi
 from zdriver.rpc.client import TIMEOUT, Connection, proxy
@@ -150,21 +150,4 @@ class _Missing:
 
 def here() -> Place:
     """Where this process is: its folder and, inside Zellij, the Zellij session."""
-    return Place(cwd=_cwd(), zellij_session=os.environ.get("ZELLIJ_SESSION_NAME", ""))
-
-
-def _cwd() -> str:
-    """As the shell shows it (`$PWD`, symbolic links kept) when that is this folder."""
-    try:
-        real = Path.cwd()
-    except OSError as error:
-        raise Unavailable(
-            "the current folder was deleted", hint="cd somewhere else, or name a context with --context"
-        ) from error
-    shown = os.environ.get("PWD", "")
-    try:
-        if shown.startswith("/") and Path(shown).samefile(real):
-            return shown
-    except OSError:
-        pass
-    return str(real)
+    return Place(cwd=caller.cwd(), zellij_session=os.environ.get("ZELLIJ_SESSION_NAME", ""))

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Self, get_type_hints
 
 import msgspec
 
-from zdriver.core import platform
+from zdriver.core import caller, platform
 from zdriver.core.build import build_id
 from zdriver.core.errors import Unavailable
 from zdriver.core.ids import new_id
@@ -319,7 +319,7 @@ def _bind(connection: Connection, stub: _Stub) -> Callable[..., Any]:
 
 
 def _arguments(stub: _Stub, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """By name, as Python would bind them; what changes something gets a `request` id."""
+    """By name, as Python would bind them; what the caller left out of `_FILLED_IN` is added."""
     if len(args) > len(stub.positional):
         raise TypeError(f"{stub.method}() takes {len(stub.positional)} positional arguments")
     given = dict(zip(stub.positional, args, strict=False))
@@ -330,6 +330,16 @@ def _arguments(stub: _Stub, args: tuple[Any, ...], kwargs: dict[str, Any]) -> di
         raise TypeError(f"{stub.method}() has no parameters {sorted(strange)}")
     if missing := stub.required - given.keys():
         raise TypeError(f"{stub.method}() needs {sorted(missing)}")
-    if "request" in stub.known and not given.get("request"):
-        given["request"] = new_id()
+    for name, fill in _FILLED_IN.items():
+        if name in stub.known and not given.get(name):
+            given[name] = fill()
     return given
+
+
+#: What a service in another process cannot know of its caller.
+_FILLED_IN: dict[str, Callable[[], Any]] = {
+    "request": new_id,
+    "cwd": caller.cwd,
+    "agent": caller.agent,
+    "env": caller.environment,
+}

@@ -1,0 +1,1 @@
+"""Who holds a worktree: leases, fencing tokens, a queue."""

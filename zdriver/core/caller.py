@@ -1,0 +1,69 @@
+"""Who asks, and from where: what a client fills in for a service that runs in another process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from zdriver.core.errors import Unavailable
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NAMES = _words(
+    """
+    PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR EDITOR VISUAL PAGER DISPLAY WAYLAND_DISPLAY
+    XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_RUNTIME_DIR GNUPGHOME GPG_TTY
+    http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY
+    GITHUB_TOKEN SSL_CERT_FILE SSL_CERT_DIR
+    """
+)
+_PREFIXES = ("LC_", "SSH_", "GIT_", "GH_", "GLAB_")
+#: Which repository git means: zdriver says that itself.
+_NEVER = _words(
+    """
+    GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX
+    """
+)
+
+
+def agent() -> str:
+    """`$ZDRIVER_AGENT`, else `human:` and the user's name."""
+    named = os.environ.get("ZDRIVER_AGENT", "").strip()
+    return named or f"human:{os.environ.get('USER') or os.environ.get('LOGNAME') or os.getuid()}"
+
+
+def cwd() -> str:
+    """The current folder as the shell shows it (`$PWD`), links kept. Raises Unavailable."""
+    try:
+        real = Path.cwd()
+    except OSError as error:
+        raise Unavailable(
+            "the current folder was deleted", hint="cd somewhere else, or name a context with --context"
+        ) from error
+    shown = os.environ.get("PWD", "")
+    try:
+        if shown.startswith("/") and Path(shown).samefile(real):
+            return shown
+    except OSError:
+        pass
+    return str(real)
+
+
+def environment() -> dict[str, str]:
+    """What git, gh and hooks may need of the caller's environment."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _NEVER and (name in _NAMES or name.startswith(_PREFIXES)) and _is_text(value)
+    }
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What a repository's `.zdriver.toml` asks for: hooks, files to copy, ports."""

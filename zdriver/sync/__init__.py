@@ -1,0 +1,1 @@
+"""Shared configuration, linked into every worktree of a container."""

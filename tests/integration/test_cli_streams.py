@@ -66,8 +66,10 @@ def test_streams_that_are_closed_or_full_never_end_in_a_traceback(
     assert cli("intent").stdout == ("after\n" if "after" in script else "before\n")
 
 
-def test_a_question_is_interrupted_with_130(home: Home) -> None:
-    with in_terminal(home, "forget", "12345678") as terminal:
-        terminal.wait_for("Forget 12345678 for good?")
+def test_a_question_is_interrupted_with_130(home: Home, cli: Cli) -> None:
+    entry = cli.data("intent", "Stays")["id"]
+    with in_terminal(home, "forget", entry) as terminal:
+        terminal.wait_for("for good?")
         terminal.write("\x03")
         terminal.wait_for("code=130")
+    assert cli("intent").stdout == "Stays\n"

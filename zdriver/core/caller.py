@@ -31,8 +31,19 @@ _NEVER = _words(
 
 def agent() -> str:
     """`$ZDRIVER_AGENT`, else `human:` and the user's name."""
-    named = os.environ.get("ZDRIVER_AGENT", "").strip()
-    return named or f"human:{os.environ.get('USER') or os.environ.get('LOGNAME') or os.getuid()}"
+    return os.environ.get("ZDRIVER_AGENT", "").strip() or f"human:{_user()}"
+
+
+def _user() -> str:
+    for name in ("USER", "LOGNAME"):
+        if os.environ.get(name):
+            return os.environ[name]
+    import pwd  # only where the environment does not say: most commands do without
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def cwd() -> str:

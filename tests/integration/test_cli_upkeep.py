@@ -61,7 +61,7 @@ def test_the_daemon_is_started_looked_at_and_stopped(cli: Cli) -> None:
         (["snapshot", "show", "99"], 3),
         (["snapshot", "diff", "1", "2"], 3),
         (["snapshot", "pin", "7"], 3),
-        (["snapshot", "save"], 5),
+        (["snapshot", "save"], 2),
         (["restore", "99"], 2),
         (["restore", "99", "--dry-run"], 3),
         (["restore", "--undo"], 2),

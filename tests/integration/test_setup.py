@@ -343,3 +343,16 @@ def test_a_grant_is_added_to_what_is_there() -> None:
     assert permissions.granted(new, "/a.wasm") == {"RunCommands", "ReadCliPipes"}
     assert permissions.granted(new, "/b.wasm") == {"RunCommands"}
     assert permissions.revoke(new, "/a.wasm") == '"/b.wasm" {\n    RunCommands\n}\n'
+
+
+def test_it_says_what_comes_next(home: Home, cli: Cli) -> None:
+    done = cli("setup", "zellij", "--yes")
+    assert "next: open `zellij`" in done.stderr
+    assert 'put `default_layout "zdriver"` into ~/.config/zellij/config.kdl' in done.stderr
+    assert cli("setup", "zellij", "--yes").stderr == ""
+    assert cli("setup", "undo", "--dry-run").stdout.count("(without zdriver)") == 1
+    assert cli("setup", "undo", "--yes").returncode == 0
+    home.config.write_text('default_layout "zdriver-agent"\n')
+    done = cli("setup", "zellij", "--yes")
+    assert "next: open `zellij`" in done.stderr
+    assert "put `default_layout" not in done.stderr

@@ -96,7 +96,7 @@ def zellij(dry_run: bool, print_: bool, yes: bool) -> None:
     if done.plan.blocked():
         _blocked(done.plan, steps.snippet(at))
     if done.plan.open():
-        note(dim('a line with the intent in every tab: `zellij -n zdriver`, or `default_layout "zdriver"`'))
+        _next_steps(done.plan)
 
 
 @setup.command(epilog=examples("zdriver setup undo --dry-run", "zdriver setup undo"))
@@ -178,6 +178,15 @@ def _report(done: Done, changed: str, unchanged: str) -> None:
     if not (settings().json and done.plan.blocked()):  # then the error is the one answer
         answer(_outcome(done.plan, done.backup, changed=bool(did)), words)
     _notes(done.plan)
+
+
+def _next_steps(plan: Plan) -> None:
+    note("next: open `zellij` in a project; `Alt m` is zdriver's menu")
+    config = next(change for change in plan.changes if change.kind == "config")
+    if not steps.default_layout(config).startswith("zdriver"):
+        file = home_relative(str(config.path))
+        note("to see the intent in every tab: `zellij -n zdriver`")
+        note(f'to see it always: put `default_layout "zdriver"` into {file}')
 
 
 def _blocked(plan: Plan, snippet: str) -> None:

@@ -190,10 +190,16 @@ def _config_change(at: Where, edit: Callable[[str], configfile.Edited]) -> tuple
 
 def _default_layout_note(config: Change) -> tuple[str, ...]:
     """A word about a `default_layout` that goes away: Zellij would not start with it."""
-    node = first(scan((config.after or b"").decode()), "default_layout")
-    if node is None or not set(node.arguments) & set(LAYOUTS):
+    name = default_layout(config)
+    if name not in LAYOUTS:
         return ()
-    return (f"{config.path} still has `default_layout {node.arguments[0]}`, which goes: take that line out",)
+    return (f"{config.path} still has `default_layout {name}`, which goes: take that line out",)
+
+
+def default_layout(config: Change) -> str:
+    """The layout that config.kdl will name as the default; "" when it leaves that to Zellij."""
+    node = first(scan((config.after or b"").decode()), "default_layout")
+    return str(node.arguments[0]) if node is not None and node.arguments else ""
 
 
 def _plugin_change(at: Where) -> Change:

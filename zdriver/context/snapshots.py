@@ -15,7 +15,7 @@ from zdriver.context.layout import Layout, terminals
 from zdriver.context.model import Place, SnapshotContent, SnapshotInfo
 from zdriver.context.retention import Generation, to_drop
 from zdriver.core.clock import Clock, now_us
-from zdriver.core.errors import Internal, InvalidInput, NotFound, StoreDamaged, Unavailable
+from zdriver.core.errors import Internal, NotFound, StoreDamaged, Unavailable
 from zdriver.storage.host import host_id
 from zdriver.storage.port import Event, Reading, Store, Transaction
 
@@ -90,11 +90,6 @@ class SnapshotService:
         Raises InvalidInput for a place outside of Zellij, Unavailable when there is no plugin, or
         nothing to keep.
         """
-        if not place.zellij_session:
-            raise InvalidInput(
-                "a snapshot is taken of a Zellij session, and this is none",
-                hint="open `zellij` and run it there",
-            )
         captured = self.capturer(place)
         if _is_empty(captured.layout):
             raise Unavailable(

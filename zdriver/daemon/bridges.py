@@ -158,13 +158,19 @@ class Bridges:
         return None
 
     def captured(self, place: Place) -> Captured:
-        """The Zellij session of a place as it is now (`snapshots.Capturer`). Raises Unavailable."""
+        """The Zellij session of a place as it is now (`snapshots.Capturer`).
+
+        Raises InvalidInput outside of one, Unavailable when no plugin is connected in it.
+        """
+        if not place.zellij_session:
+            raise InvalidInput(
+                "a snapshot is taken of a Zellij session, and this is none",
+                hint="open `zellij` and run it there",
+            )
         session = self.find(place.zellij_session)
         if session is None:
             raise Unavailable(
-                f'no plugin is connected in Zellij session "{place.zellij_session}"'
-                if place.zellij_session
-                else "a snapshot is taken of a Zellij session, and this is none",
+                f'no plugin is connected in Zellij session "{place.zellij_session}"',
                 hint="`zdriver doctor` says what is missing",
             )
         return Captured(

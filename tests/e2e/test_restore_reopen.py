@@ -64,6 +64,21 @@ def test_killed_right_after_a_change_has_settled(home: Home, zellij: Zellij, pro
     assert second.server_pid() != server
 
 
+@pytest.mark.parametrize("moment", ["restore (the newest", "panes of generation"])
+def test_killed_again_while_it_comes_back(home: Home, zellij: Zellij, project: Path, moment: str) -> None:
+    """In the middle of the restore, and just when it is done."""
+    first = worked_in(home, zellij, project)
+    ask(home, "context.set_intent", text="hold on", place=_place(project, "first"))
+    first.kill_server()
+    second = zellij.start("second", cwd=project)
+    until(lambda: moment in home.daemon_log.read_text(), what=moment, every=0.002, shows=second.screen)
+    second.kill_server()
+    third = zellij.start("third", cwd=project).welcomed()
+    check_back(third, project)
+    third.window.wait_for("Welcome back: hold on")
+    assert ask(home, "context.intent", place=_place(project, "third"))["text"] == "hold on"
+
+
 def test_a_closed_window_only_detached_so_the_client_goes_over(
     home: Home, zellij: Zellij, project: Path
 ) -> None:

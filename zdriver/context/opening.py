@@ -100,7 +100,8 @@ class Openings:
         """The user picked a generation from the list, 0: took the offered one. Raises NotFound."""
         with terminal.exclusive():
             terminal.layout()
-            generation = generation or self._offers.pop(terminal.key, 0)
+            offered = self._offers.pop(terminal.key, 0)
+            generation = generation or offered
             if not generation:
                 raise NotFound("nothing is offered here any more", hint="choose from the list")
             content = self._snapshots.show(generation)

@@ -219,6 +219,9 @@ class Restorer:
         outcomes: Sequence[Outcome],
     ) -> str:
         source = content.info.zellij_session
+        # First: once it is noted, the source counts as carried on, and this session must not be
+        # killed with nothing kept of it.
+        terminal.keep()
         id_ = self._ledger.add_restore(
             server=terminal.key,
             source=source,

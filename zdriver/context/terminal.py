@@ -87,6 +87,10 @@ class Terminal(Protocol):
         """As it is now."""
         ...
 
+    def keep(self) -> None:
+        """Make its panes, as they are now, a generation. Within `exclusive`."""
+        ...
+
     def scrollback(self) -> Mapping[str, Packed]:
         """What its panes show now, by `Pane.contents`; nothing where that is not kept."""
         ...

@@ -207,6 +207,11 @@ class LiveSession:
                 )
             return self.capture.layout
 
+    def keep(self) -> None:
+        layout = self.layout()
+        if self._work.record(self, layout):
+            self._recorded = layout
+
     def scrollback(self) -> Mapping[str, Packed]:
         with self._busy:
             if self.capture.state is not None:

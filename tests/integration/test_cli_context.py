@@ -173,7 +173,8 @@ def test_forget_shows_what_it_will_delete(home: Home, cli: Cli) -> None:
         assert "■ context      all of it: 1 intent, 1 milestone, 0 snapshots" in shown
         assert shown.count("just now") == 2
         terminal.write("n\r")
-        terminal.wait_for("code=")
+        terminal.wait_for("code=1")
+        assert "nothing was changed" in terminal.screen()
     assert len(cli.data("history")) == 2
     with in_terminal(home, "forget", step[-8:]) as terminal:
         terminal.wait_for("Forget this for good?")

@@ -73,3 +73,24 @@ def test_a_question_is_interrupted_with_130(home: Home, cli: Cli) -> None:
         terminal.write("\x03")
         terminal.wait_for("code=130")
     assert cli("intent").stdout == "Stays\n"
+
+
+def test_what_cannot_be_done_is_not_asked_about(home: Home) -> None:
+    """Nor what does not exist."""
+    for words, code, env in (
+        (["restore", "--replace"], 2, {}),
+        (["restore", "99", "--replace"], 3, {"ZELLIJ_SESSION_NAME": "some"}),
+        (["forget", "0123456789"], 3, {}),
+    ):
+        with in_terminal(home, *words, **env) as terminal:
+            terminal.wait_for(f"code={code}")
+            assert "[y/N]" not in terminal.screen()
+
+
+def test_no_changes_nothing_and_is_1(home: Home, cli: Cli) -> None:
+    with in_terminal(home, "setup", "zellij") as terminal:
+        terminal.wait_for("[Y/n]")
+        terminal.write("n\r")
+        terminal.wait_for("code=1")
+        assert "nothing was changed" in terminal.screen()
+    assert not home.config.exists()

@@ -10,6 +10,7 @@ from zdriver.cli.output import (
     age,
     answer,
     bold,
+    confirm,
     dim,
     green,
     home_relative,
@@ -43,18 +44,20 @@ def forget(ids: tuple[str, ...], yes: bool) -> None:
     """
     if not yes and not on_terminal():
         raise InvalidInput("forget cannot be undone and there is no terminal to ask on", hint="add --yes")
+    if not yes:
+        with services() as driver:
+            meant = driver.context.meant(ids)
+        ids = _asked(meant)
     with services() as driver:
-        if not yes:
-            ids = _asked(driver.context.meant(ids))
         gone = driver.context.forget(ids)
     answer(gone, lambda: f"{green('✓')} forgotten: {_counted(gone)}")
 
 
 def _asked(meant: list[Meant]) -> tuple[str, ...]:
-    """The whole ids, after a look at what they are. Raises click.Abort."""
+    """The whole ids, after a look at what they are. Raises as `confirm` does."""
     click.echo(table([_shown(each) for each in meant]), err=True)
     what = "this" if len(meant) == 1 else f"these {len(meant)}"
-    click.confirm(f"Forget {what} for good?", abort=True, err=True)
+    confirm(f"Forget {what} for good?")
     return tuple(each.id for each in meant)
 
 

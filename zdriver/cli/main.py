@@ -1,8 +1,8 @@
 """The `zdriver` command: its table of commands, and the one place where errors end.
 
 `run(argv)` is what the entry point and the fork server call (the latter after
-`cli.preload()`); it prints, never raises, and returns the exit code. Exit codes: 0 done, 1 failed,
-2 usage, 3 not found, 4 conflict, 5 unavailable, 130 interrupted, 141 pipe closed.
+`cli.preload()`); it prints, never raises, and returns the exit code. Exit codes: 0 done, 1 failed
+or answered with no, 2 usage, 3 not found, 4 conflict, 5 unavailable, 130 interrupted, 141 pipe closed.
 """
 
 from __future__ import annotations

@@ -94,6 +94,16 @@ def on_terminal() -> bool:
     return not settings().json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def confirm(question: str, *, default: bool = False) -> None:
+    """Ask on the terminal. Raises Exit (1) for no, Abort for Ctrl-C.
+
+    Not within `progress`: who thinks about a question is not waiting for us.
+    """
+    if not click.confirm(question, default=default, err=True):
+        note("nothing was changed")
+        raise click.exceptions.Exit(1)
+
+
 @contextmanager
 def progress(doing: str) -> Iterator[None]:
     """Say `doing` on stderr if the block takes longer than a second and a person is watching."""

@@ -9,6 +9,7 @@ import click
 from zdriver.cli.options import GENERATION, complete_generations, context_option, examples, json_option
 from zdriver.cli.output import (
     answer,
+    confirm,
     dim,
     green,
     home_relative,
@@ -66,7 +67,11 @@ def _apply(gen: int, *, replace: bool, yes: bool) -> None:
     if replace and not yes:
         if not on_terminal():
             raise InvalidInput("--replace closes panes and there is no terminal to ask on", hint="add --yes")
-        click.confirm("Close all panes of this Zellij session and restore instead?", abort=True, err=True)
+        if place().zellij_session:  # else there is nothing to ask about, as the answer below says
+            with services() as driver:
+                plan = driver.restore.plan(gen, place=place())
+            click.echo(_planned(plan), err=True)
+            confirm("Close all panes of this Zellij session and restore these instead?")
     with services(doing="restoring panes") as driver:
         report = driver.restore.apply(gen, place=place(), replace=replace)
     answer(report, lambda: _reported(report))

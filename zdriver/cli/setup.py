@@ -15,6 +15,7 @@ from zdriver.cli.options import examples, json_option
 from zdriver.cli.output import (
     answer,
     bold,
+    confirm,
     dim,
     green,
     home_relative,
@@ -140,7 +141,7 @@ def _ask(question: str, plan: Plan, introduce: Callable[[Plan], None]) -> None:
     introduce(plan)
     for change in plan.changes:
         click.echo(_line(change), err=True)
-    click.confirm(question, abort=True, default=True, err=True)
+    confirm(question, default=True)
 
 
 def _introduce(plan: Plan) -> None:

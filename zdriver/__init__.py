@@ -1,11 +1,12 @@
 """zdriver remembers what goes on in a terminal, and brings it back.
 
-Scripts use `connect()`, `open()` and `here()`; nothing is imported before it is asked for,
-because every `zdriver` command imports this file first.
+Scripts use `connect()`, `open()` and `here()`, the nouns and the errors; nothing is imported
+before it is asked for, because every `zdriver` command imports this file first.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from zdriver.context.model import Context, Entry, Intent, Milestone, Place
     from zdriver.core.errors import (
         Ambiguous,
         Conflict,
@@ -25,9 +26,14 @@ __version__ = "0.1.0"
 __all__ = [
     "Ambiguous",
     "Conflict",
+    "Context",
     "Driver",
+    "Entry",
+    "Intent",
     "InvalidInput",
+    "Milestone",
     "NotFound",
+    "Place",
     "StorageFull",
     "StoreDamaged",
     "StoreInUse",
@@ -45,8 +51,10 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'zdriver' has no attribute {name!r}")
     from zdriver import library
+    from zdriver.context import model
     from zdriver.core import errors
 
-    value: object = getattr(library if hasattr(library, name) else errors, name)
+    home = next(module for module in (library, errors, model) if hasattr(module, name))
+    value: object = getattr(home, name)
     globals()[name] = value
     return value

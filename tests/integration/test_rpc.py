@@ -215,6 +215,16 @@ def test_sixteen_threads_may_share_a_client(serving: Serving) -> None:
         assert wrong == []
 
 
+def test_a_closed_client_stays_closed(serving: Serving) -> None:
+    with serving.client() as connection:
+        notes: NoteApi = proxy(connection, "notes", NoteApi)
+        assert notes.echo("x") == "x"
+        connection.reset()
+        assert notes.echo("y") == "y"
+    with pytest.raises(Unavailable, match="was closed"):
+        notes.echo("z")
+
+
 def test_a_lost_answer_is_asked_for_again_and_counted_once(serving: Serving) -> None:
     with serving.client() as connection:
         notes: NoteApi = proxy(connection, "notes", NoteApi)

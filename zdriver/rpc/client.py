@@ -63,6 +63,7 @@ class Connection:
         self._lines: list[bytes] = []
         self._next_id = 0
         self._owner = os.getpid()
+        self._closed = False
         self._welcome: Welcome | None = None
 
     @property
@@ -118,8 +119,15 @@ class Connection:
             finally:
                 sock.setblocking(True)
 
-    def close(self) -> None:
+    def reset(self) -> None:
+        """The next call connects anew."""
         with self._lock:
+            self._disconnect()
+
+    def close(self) -> None:
+        """For good: a call after it raises Unavailable."""
+        with self._lock:
+            self._closed = True
             self._disconnect()
 
     def __enter__(self) -> Self:
@@ -131,6 +139,8 @@ class Connection:
         self.close()
 
     def _connected(self) -> socket.socket:
+        if self._closed:
+            raise Unavailable("this connection was closed", hint="connect again: zdriver.connect()")
         if self._owner != os.getpid():  # a fork shares the socket, and would mix the answers
             self._owner = os.getpid()
             self._disconnect()

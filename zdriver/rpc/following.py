@@ -29,4 +29,4 @@ def follow(connection: Connection, after: int | None) -> Iterator[Logged]:
                     cursor = logged.cursor
                     yield logged
             except (ConnectionError, EOFError):
-                connection.close()
+                connection.reset()

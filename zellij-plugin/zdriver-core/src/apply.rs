@@ -207,7 +207,9 @@ impl Job {
         let terminals = |position: usize| {
             let mut found: Vec<&Pane> = panes
                 .iter()
-                .filter(|p| p.tab == position && !p.is_plugin && !p.is_suppressed)
+                .filter(|p| p.tab == position && !p.is_plugin)
+                // of a new pane that is suppressed: Zellij lists its stack, and it is folded
+                .filter(|p| !p.is_suppressed || !self.old_terminals.contains(&p.id))
                 .filter(|p| !fresh_only || !self.old_terminals.contains(&p.id))
                 .collect();
             found.sort_by_key(|p| (p.is_floating, p.id));

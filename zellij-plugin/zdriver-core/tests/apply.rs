@@ -82,6 +82,22 @@ fn the_manifest_from_before_is_not_taken_for_the_new_one() {
 }
 
 #[test]
+fn the_folded_panes_of_a_stack_count() {
+    let mut world = leader();
+    world.call(7, "apply", request("override", json!([3]), json!({})));
+    let folded = |id| Pane {
+        is_suppressed: true,
+        ..terminal(0, id)
+    };
+    let effects = world.settled(Event::Panes(vec![folded(1), terminal(0, 2), folded(3)]));
+    let panes = answer(&effects)["result"]["panes"].clone();
+    assert_eq!(
+        [&panes[0]["id"], &panes[1]["id"], &panes[2]["id"]],
+        [1, 2, 3]
+    );
+}
+
+#[test]
 fn a_pane_that_zellij_kept_is_taken_after_a_while() {
     let mut world = leader();
     world.call(7, "apply", request("override", json!([2]), json!({})));

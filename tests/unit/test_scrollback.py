@@ -210,6 +210,21 @@ def test_no_answer_keeps_what_is_known_and_asks_again(shell: tuple[int, int]) ->
     assert text_of(scrollback.kept["terminal_4"]) == "again\n"
 
 
+def test_for_a_snapshot_a_zellij_that_says_nothing_is_asked_again(shell: tuple[int, int]) -> None:
+    class Busy(Zellij):
+        def __call__(self, server: Server, terminal: int) -> str:
+            super().__call__(server, terminal)
+            return "late\n" if len(self.asked) == 2 else ""
+
+    scrollback = reader(busy := Busy())
+    scrollback.read_all(state(shell[0]), {4: ("/", ())})
+    assert (text_of(scrollback.kept["terminal_4"]), busy.asked) == ("late\n", [4, 4])
+    stuck = Zellij()
+    stuck.says = None
+    reader(stuck).read_all(state(shell[0]), {4: ("/", ())})
+    assert stuck.asked == [4]  # that took its time already
+
+
 def test_a_command_that_ended_is_read_once_more_and_one_that_waits_never() -> None:
     zellij = Zellij()
     scrollback = reader(zellij)

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 EVERY = 30.0  #: seconds between two rounds through a session's panes
 DUMP_TIMEOUT = 5.0  #: seconds
+ATTEMPTS = 3  #: to read a pane of which a snapshot is taken now
 PAUSE = 10  #: times as long as a pane took is waited before the next one …
 REST = 100  #: … and until it is read again
 
@@ -78,7 +79,8 @@ class Scrollback:
         if not self._lines:
             return
         for terminal in self._due(state, processes, time.time(), urgent=True):
-            self._read(terminal, state)
+            # There is no later round for this one, and a busy Zellij now and then says nothing.
+            any(self._read(terminal, state) for _ in range(ATTEMPTS))
         self._queue = []
 
     def adopt(self, texts: Mapping[int, Packed]) -> None:
@@ -116,17 +118,19 @@ class Scrollback:
         # An editor's screen comes back with the editor; what stood there before it is kept.
         return not (argv and tty.is_raw(terminal))
 
-    def _read(self, terminal: int, state: State) -> None:
+    def _read(self, terminal: int, state: State) -> bool:
+        """Whether to leave it at that: False where Zellij ended the question without a word."""
         pane = next((each for each in state.panes if each.id == terminal and not each.is_plugin), None)
         if pane is None:
-            return
+            return True
         began = time.time()
         name = scrollback.mark(terminal)
+        failed = False
         try:
             text = self._dump(self.server, terminal)
         except Unavailable as error:
             log.warning("%s: what pane %d shows is not known: %s", self.server.session, terminal, error)
-            text = ""
+            text, failed = "", True
         # Zellij 0.45 sends a client away without an answer when another one leaves meanwhile.
         if answered := bool(text.strip()):
             # with and without a frame
@@ -136,6 +140,7 @@ class Scrollback:
         took = time.time() - began
         ended = answered and (pane.exited or pane.held)
         self._reads[terminal] = _Read(began if answered else 0.0, ended, began + REST * took)
+        return answered or failed
 
     def _ask(self, server: Server, terminal: int) -> str:
         # Only the whole of it can be asked for.

@@ -38,14 +38,14 @@ class Reading(Protocol):
 
     def all(self, statement: str, /, **params: Any) -> list[Row]: ...
 
+    def now(self) -> int:
+        """The store's clock, microseconds since the epoch."""
+        ...
+
 
 class Transaction(Reading, Protocol):
     def run(self, statement: str, /, **params: Any) -> int:
         """Execute; the number of rows changed."""
-        ...
-
-    def now(self) -> int:
-        """The store's clock, microseconds since the epoch."""
         ...
 
     def emit(self, event: Event) -> None:

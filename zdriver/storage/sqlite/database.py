@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import apsw
 
+from zdriver.core.clock import Clock
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.storage.port import Reading
 from zdriver.storage.sqlite.connection import FileDamaged, close_quietly, translate
@@ -32,10 +33,15 @@ class Database:
     """
 
     def __init__(
-        self, files: StoreFiles, catalog: Mapping[str, str], opener: Callable[[bool], apsw.Connection]
+        self,
+        files: StoreFiles,
+        catalog: Mapping[str, str],
+        opener: Callable[[bool], apsw.Connection],
+        clock: Clock,
     ) -> None:
         self.files = files
         self.catalog = catalog
+        self._clock = clock
         self._opener = opener
         self._swapping = threading.Lock()
         self._closed = False
@@ -49,7 +55,7 @@ class Database:
         self._wal_pages = 0
         self.connection.set_wal_hook(self._count_pages)
         self._identity = self.files.identity()
-        self._readers = ReaderPool(self.files.database, self.catalog)
+        self._readers = ReaderPool(self.files.database, self.catalog, self._clock)
         self._shut = False
 
     def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:

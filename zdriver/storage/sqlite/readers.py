@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import apsw
 
+from zdriver.core.clock import Clock
 from zdriver.storage.port import Reading
 from zdriver.storage.sqlite.connection import close_quietly, open_reader
 from zdriver.storage.sqlite.transaction import SqliteReading
@@ -27,9 +28,10 @@ class Drained(Exception):
 class ReaderPool:
     """Read-only connections to one file, until `drain`."""
 
-    def __init__(self, path: Path, catalog: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, catalog: Mapping[str, str], clock: Clock) -> None:
         self._path = path
         self._catalog = catalog
+        self._clock = clock
         self._idle: deque[apsw.Connection] = deque()
         self._changed = threading.Condition()
         self._busy = 0
@@ -47,7 +49,7 @@ class ReaderPool:
                 connection = open_reader(self._path)
             connection.execute("BEGIN")
             try:
-                return unit(SqliteReading(connection, self._catalog))
+                return unit(SqliteReading(connection, self._catalog, clock=self._clock))
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

@@ -65,7 +65,7 @@ class SqliteStore:
         self._ownership = Ownership(self.files.lock)
         try:
             self._backups = Backups(self.files, clock)
-            self._database = Database(self.files, statements("sqlite"), self._open)
+            self._database = Database(self.files, statements("sqlite"), self._open, clock)
             room = Reserve(self.files.reserve, reserve)
             room.keep()
             self._writer = Writer(

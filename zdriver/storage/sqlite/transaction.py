@@ -21,9 +21,13 @@ _DEFERRED = frozenset(("search.add", "search.remove"))
 class SqliteReading:
     """`storage.port.Reading`."""
 
-    def __init__(self, connection: apsw.Connection, catalog: Mapping[str, str]) -> None:
+    def __init__(self, connection: apsw.Connection, catalog: Mapping[str, str], *, clock: Clock) -> None:
         self._connection = connection
         self._catalog = catalog
+        self._clock = clock
+
+    def now(self) -> int:
+        return self._clock()
 
     def one(self, statement: str, /, **params: Any) -> Row | None:
         cursor = self._connection.execute(self._sql(statement), params)
@@ -61,8 +65,7 @@ class SqliteTransaction(SqliteReading):
         clock: Clock,
         sinks: tuple[str, ...],
     ) -> None:
-        super().__init__(connection, catalog)
-        self._clock = clock
+        super().__init__(connection, catalog, clock=clock)
         self._sinks = sinks
         self.emitted = 0  #: events of the current batch
         self._deferred: list[tuple[str, dict[str, Any]]] = []
@@ -88,9 +91,6 @@ class SqliteTransaction(SqliteReading):
             return 1
         self._connection.execute(self._sql(statement), params).fetchall()
         return self._connection.changes()
-
-    def now(self) -> int:
-        return self._clock()
 
     def emit(self, event: Event) -> None:
         now, id_ = self._clock(), new_id()

@@ -103,12 +103,18 @@ def _row(pane: PanePlan) -> tuple[str, ...]:
 
 def _reported(report: RestoreReport) -> str:
     mark = yellow("!") if report.failed else green("✓")
-    count = len(report.panes)
-    lines = [f"{mark} snapshot {report.generation}: {report.restored} of {plural(count, 'pane')} are back"]
+    there = sum(pane.action == "keep" for pane in report.panes)
+    made = len(report.panes) - there
+    verb = "is" if made == 1 else "are"
+    said = [f"{report.restored} of {plural(made, 'pane')} {verb} back"] if made else []
+    said += [f"{plural(there, 'pane')} left alone, of tabs that are here already"] if there else []
+    lines = [f"{mark} snapshot {report.generation}: {'; '.join(said)}"]
     lines += [
         f"  {red('failed')} {printable(f.tab)} · {printable(f.name)}: {printable(f.reason)}"
         for f in report.failed
     ]
+    if report.before:
+        lines.append(f"  what was open before is snapshot {report.before}")
     return "\n".join(lines)
 
 

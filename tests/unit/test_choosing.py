@@ -87,7 +87,8 @@ def test_never_one_that_somebody_is_attached_to() -> None:
 
 def test_a_live_one_that_does_not_say_who_is_attached_is_named() -> None:
     found = decide(live("mute", clients=None), closed())
-    assert (found.kind, found.offered, found.zellij_session, found.generation) == ("offer", "switch", "mute", 0)
+    assert (found.kind, found.offered) == ("offer", "switch")
+    assert (found.zellij_session, found.generation) == ("mute", 0)
     assert decide(live("mute", clients=None), live("free")).kind == "switch"
     assert decide(live("mute", clients=None, root="/x")).kind == "nothing"
     assert decide(live("mute", clients=None), mode="off").kind == "nothing"

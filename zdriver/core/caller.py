@@ -22,7 +22,7 @@ _NAMES = _words(
 )
 _PREFIXES = ("LC_", "SSH_", "GIT_", "GH_", "GLAB_")
 #: Which repository git means: zdriver says that itself.
-_NEVER = _words(
+REPOSITORY_VARIABLES = _words(
     """
     GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX
     """
@@ -68,7 +68,9 @@ def environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in _NEVER and (name in _NAMES or name.startswith(_PREFIXES)) and _is_text(value)
+        if (name in _NAMES or name.startswith(_PREFIXES))
+        and name not in REPOSITORY_VARIABLES
+        and _is_text(value)
     }
 
 

@@ -62,11 +62,19 @@ class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     path: str = ""  #: the database; "" means `paths.database()`; absolute, or with `~`
 
 
+class Ports(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[ports]`: what `ports` of a `.zdriver.toml` is leased from. Below those that systems give out."""
+
+    first: Annotated[int, Meta(ge=1024, le=65_535)] = 20_000
+    last: Annotated[int, Meta(ge=1024, le=65_535)] = 29_999
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     restore: Restore = Restore()
     capture: Capture = Capture()
     daemon: Daemon = Daemon()
     storage: Storage = Storage()
+    ports: Ports = Ports()
 
     def database(self) -> Path:
         return Path(self.storage.path).expanduser() if self.storage.path else paths.database()

@@ -9,6 +9,7 @@ from pathlib import Path
 from zdriver.core.errors import Conflict, InvalidInput
 from zdriver.git import calling, refs, settings
 from zdriver.git.landed import Landed, landed, unpushed
+from zdriver.git.repos import main_top
 from zdriver.git.targets import in_repo
 
 __all__ = [
@@ -61,11 +62,15 @@ def upstream(git_dir: str, name: str, env: Env = None) -> str:
 def checked_out_at(git_dir: str, name: str) -> str | None:
     """Folder of the worktree that has the branch checked out, or is rebasing or bisecting it.
 
-    Read from git's files (gitrepository-layout(5)), no process. The folder may be gone.
+    Read from git's files (gitrepository-layout(5)); a process only where it is the main worktree's.
+    The folder may be gone.
     """
     wanted = f"refs/heads/{name}"
-    if _holds(git_dir, wanted) and not _is_bare(git_dir):
-        return git_dir.removesuffix("/.git") if git_dir.endswith("/.git") else git_dir
+    if _holds(git_dir, wanted):
+        # Only here is git asked: a bare repository's HEAD holds nothing.
+        config = settings.settings(git_dir)
+        if not settings.true(config, "core.bare"):
+            return main_top(git_dir, config)
     for own in sorted(Path(git_dir, "worktrees").glob("*")):
         if _holds(str(own), wanted):
             path = _line(own / "gitdir")
@@ -74,14 +79,9 @@ def checked_out_at(git_dir: str, name: str) -> str | None:
     return None
 
 
-def _is_bare(git_dir: str) -> bool:
-    """Only asked where HEAD is the branch in question: a bare repository's HEAD holds nothing."""
-    return settings.true(settings.settings(git_dir), "core.bare")
-
-
 def _holds(own: str, ref: str) -> bool:
     if refs.uses_reftable(own):
-        return calling.read(("--git-dir", own), ("symbolic-ref", "-q", "HEAD"), ok=(0, 1)).text() == ref
+        return calling.read(("--git-dir", own), ("symbolic-ref", "--quiet", "HEAD"), ok=(0, 1)).text() == ref
     branch = ref.removeprefix("refs/heads/")
     return (
         _line(Path(own, "HEAD")) == f"ref: {ref}"

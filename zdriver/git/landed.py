@@ -21,7 +21,8 @@ def landed(git_dir: str, branch: str, base: str, env: Env = None) -> Landed:
     ancestor: its commits are there · rebase: each of them is, as a commit with the same patch ·
     squash: its whole change is, as one commit or merged in another way. Where `base` follows a
     remote branch, what landed there counts. A branch whose commits add up to no change at all has
-    landed only as ancestor. Nothing is written to the repository. Raises NotFound.
+    landed only as ancestor; one that has no commits of its own (yet) always has. Nothing is written
+    to the repository. Raises NotFound.
     """
     tip, targets = _commits(git_dir, branch, base, env)
     for target in targets:
@@ -68,25 +69,25 @@ def _commit(git_dir: str, rev: str, env: Env) -> str:
 
 def _landed(git_dir: str, tip: str, target: str, env: Env) -> Landed:
     where = in_repo(git_dir)
-    if tip == target or _is_ancestor(where, tip, target, env):
+    if tip == target:
         return "ancestor"
     fork = calling.read(where, ("merge-base", target, tip), env=env, ok=(0, 1))
     if fork.code:
         return ""  # histories that have nothing in common
     start = fork.text()
-    if calling.read(where, ("diff", "--quiet", start, tip, "--"), env=env, ok=(0, 1)).code == 0:
-        return ""
+    if start == tip:
+        return "ancestor"
+    trees = [f"{commit}^{{tree}}" for commit in (start, tip, target)]
+    before, after, theirs = calling.read(where, ("rev-parse", *trees), env=env).lines()
+    if before == after:
+        return ""  # its commits add up to nothing: their like would be found anywhere
     merges = calling.read(where, ("rev-list", "--count", "--merges", tip, f"^{target}"), env=env).text()
     if merges == "0" and _all_there(where, target, tip, env):
-        return "rebase"  # `git cherry` passes merges over, so that what they changed would be lost
+        return "rebase"  # `git cherry` passes merges over: what one changed itself would be lost
     with _aside(git_dir, env) as quarantine:
-        if _adds_nothing(where, target, tip, quarantine) or _as_one(where, target, tip, start, quarantine):
+        if _merged(where, target, tip, quarantine) == theirs:
             return "squash"
-    return ""
-
-
-def _is_ancestor(where: tuple[str, ...], tip: str, target: str, env: Env) -> bool:
-    return calling.read(where, ("merge-base", "--is-ancestor", tip, target), env=env, ok=(0, 1)).code == 0
+        return "squash" if _as_one(where, target, after, start, quarantine) else ""
 
 
 def _all_there(where: tuple[str, ...], target: str, tip: str, env: Env) -> bool:
@@ -95,19 +96,16 @@ def _all_there(where: tuple[str, ...], target: str, tip: str, env: Env) -> bool:
     return bool(lines) and all(line.startswith("- ") for line in lines)
 
 
-def _adds_nothing(where: tuple[str, ...], target: str, tip: str, env: Env) -> bool:
-    """Whether merging would leave the base as it is. Needs git 2.38; an older one says nothing."""
+def _merged(where: tuple[str, ...], target: str, tip: str, env: Env) -> str:
+    """The tree that merging would make; "" on a conflict, and with a git before 2.38."""
     args = ("merge-tree", "--write-tree", "--no-messages", target, tip)
     answer = calling.read(where, args, env=env, ok=calling.ANY)
-    if answer.code != 0:
-        return False
-    tree = calling.read(where, ("rev-parse", "--verify", f"{target}^{{tree}}"), env=env).text()
-    return answer.text() == tree
+    return answer.text() if answer.code == 0 else ""
 
 
-def _as_one(where: tuple[str, ...], target: str, tip: str, start: str, env: Env) -> bool:
+def _as_one(where: tuple[str, ...], target: str, tree: str, start: str, env: Env) -> bool:
     """Whether a commit with the branch's whole change has its like in the base."""
-    made = calling.read(where, ("commit-tree", f"{tip}^{{tree}}", "-p", start, "-m", "-"), env=env).text()
+    made = calling.read(where, ("commit-tree", tree, "-p", start, "-m", "-"), env=env).text()
     return _all_there(where, target, made, env)
 
 

@@ -87,7 +87,7 @@ def _locate(cwd: str) -> tuple[str, str]:
     folder = os.path.realpath(cwd)
     while True:
         dot_git = f"{folder}/.git" if folder != "/" else "/.git"
-        if os.path.isfile(dot_git):  # noqa: PTH113
+        if os.path.isfile(dot_git):  # noqa: PTH113 - as text, in the way of every command
             return folder, _pointed(dot_git)
         if os.path.lexists(f"{dot_git}/HEAD"):
             return folder, os.path.realpath(dot_git)
@@ -95,7 +95,7 @@ def _locate(cwd: str) -> tuple[str, str]:
             return "", folder
         if folder == "/":
             raise NotFound(f"{cwd} is in no git repository", hint="cd into one, or make one here: git init")
-        folder = os.path.dirname(folder)  # noqa: PTH120
+        folder = os.path.dirname(folder)  # noqa: PTH120 - as text
 
 
 def _pointed(dot_git: str) -> str:
@@ -122,7 +122,7 @@ def git_dir_of(worktree: str) -> str:
     Raises NotFound when it has none.
     """
     dot_git = f"{worktree}/.git"
-    if os.path.isfile(dot_git):  # noqa: PTH113
+    if os.path.isfile(dot_git):  # noqa: PTH113 - as text, in the way of every command
         return _pointed(dot_git)
     if os.path.lexists(f"{dot_git}/HEAD"):
         return os.path.realpath(dot_git)
@@ -133,16 +133,21 @@ def _is_git_dir(folder: str) -> bool:
     """As git tells one: HEAD, objects/ and refs/ (or what stands for them) in it."""
     return (
         os.path.lexists(f"{folder}/HEAD")
-        and os.path.isdir(f"{folder}/objects")  # noqa: PTH112
+        and os.path.isdir(f"{folder}/objects")  # noqa: PTH112 - as text
         and os.path.lexists(f"{folder}/refs")
     )
 
 
 def _trunk(git_dir: str, worktree: str, own: str, config: settings.Settings) -> str:
-    """Top of the main worktree. A submodule and a git folder elsewhere name it in core.worktree."""
-    if own == git_dir and worktree:
-        return worktree
+    return worktree if own == git_dir and worktree else main_top(git_dir, config)
+
+
+def main_top(git_dir: str, config: settings.Settings) -> str:
+    """Top of the main worktree of a repository that is not bare; "" when that cannot be told.
+
+    A submodule and a git folder elsewhere name it in `core.worktree`.
+    """
     elsewhere = settings.one(config, "core.worktree")
     if elsewhere:
         return os.path.realpath(Path(git_dir) / elsewhere)
-    return os.path.dirname(git_dir) if git_dir.endswith("/.git") else ""  # noqa: PTH120
+    return os.path.dirname(git_dir) if git_dir.endswith("/.git") else ""  # noqa: PTH120 - as text

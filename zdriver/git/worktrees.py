@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from zdriver.core.errors import Conflict, ZdriverError
+from zdriver.core.errors import Conflict, InvalidInput, ZdriverError
 from zdriver.git import calling, porcelain
 from zdriver.git.porcelain import Listed
-from zdriver.git.refs import checked_branch
+from zdriver.git.refs import checked_branch, read_ref
 from zdriver.git.targets import in_repo, in_tree
 
 __all__ = ["Listed", "add", "listed", "lock", "prune", "remove", "repair", "unlock"]
@@ -57,15 +59,25 @@ def add(
         options += [_revision(track or base or "HEAD")]
     else:
         options += ["--", path, checked_branch(branch)]
-    there = os.path.lexists(path)
     args = (*config, "worktree", "add", "--quiet", *options)
-    answer = calling.write(in_repo(git_dir), args, env=env, ok=calling.ANY)
-    said = tuple(line for line in answer.err.splitlines() if line.strip())
-    if answer.code == 0:
-        return said
-    if not there and _made(git_dir, path):
-        return (*said, f"git's post-checkout hook failed with exit {answer.code}; the worktree is kept")
-    raise calling.failed(in_repo(git_dir), args, answer)
+    was_there = os.path.lexists(f"{path}/.git")
+    had_branch = not new_branch or read_ref(git_dir, f"refs/heads/{branch}") is not None
+    try:
+        answer = calling.write(in_repo(git_dir), args, env=env, ok=calling.ANY)
+        said = tuple(line for line in answer.err.splitlines() if line.strip())
+        if answer.code == 0:
+            return said
+        if not was_there and _made(git_dir, path):
+            return (*said, f"git's post-checkout hook failed with exit {answer.code}; the worktree is kept")
+        raise calling.failed(in_repo(git_dir), args, answer)
+    except ZdriverError as error:
+        if branch and not had_branch and not _OTHERS_BRANCH.search(error.message):
+            _take_back(git_dir, branch, env)
+        raise
+
+
+#: Somebody made the branch between our look and git's.
+_OTHERS_BRANCH = re.compile(r"a branch named .* already exists", re.DOTALL)
 
 
 def _made(git_dir: str, path: str) -> bool:
@@ -73,9 +85,19 @@ def _made(git_dir: str, path: str) -> bool:
     return Path(path, ".git").is_file() and any(one.path == os.path.realpath(path) for one in listed(git_dir))
 
 
+def _take_back(git_dir: str, branch: str, env: Mapping[str, str] | None) -> None:
+    """git makes the branch first, and leaves it when the checkout fails."""
+    from zdriver.git import branches
+
+    commit = branches.local(git_dir, branch)
+    if commit is not None and branches.checked_out_at(git_dir, branch) is None:
+        with contextlib.suppress(ZdriverError):  # what is told is why it failed
+            branches.delete(git_dir, branch, expect=commit, env=env)
+
+
 def _revision(name: str) -> str:
     if name.startswith("-"):
-        raise Conflict(f"{name!r} is no branch or commit")
+        raise InvalidInput(f"{name!r} is no branch or commit")
     return name or "HEAD"
 
 
@@ -140,11 +162,3 @@ def prune(git_dir: str, env: Mapping[str, str] | None = None) -> tuple[str, ...]
     answer = calling.write(in_repo(git_dir), ("worktree", "prune", "--verbose", "--expire=now"), env=env)
     said = f"{os.fsdecode(answer.out)}\n{answer.err}"
     return tuple(line.strip() for line in said.splitlines() if line.strip())
-
-
-def is_listed(git_dir: str, path: str) -> bool:
-    """Whether git knows a worktree at `path`."""
-    try:
-        return any(one.path == path for one in listed(git_dir))
-    except ZdriverError:
-        return False

@@ -1,4 +1,4 @@
-"""The noun of claims."""
+"""The nouns of claims."""
 
 from __future__ import annotations
 
@@ -29,3 +29,13 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     ended: Ended = ""
     reason: str = ""  #: why it was taken over by force
     waiting: int = 0  #: who waits for it
+    again: bool = False  #: its agent held it already when it was asked for
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """How a place in the queue stands."""
+
+    ticket: str  #: names the place: give it when asking again
+    claim: Claim | None = None  #: yours, once it is your turn
+    ahead: int = 0  #: who comes before
+    holder: Claim | None = None  #: while it is not

@@ -63,6 +63,10 @@ class Connection:
     def closed(self) -> bool:
         return self._closed
 
+    def fileno(self) -> int:
+        """For who answers late, to see whether the peer is still there. Not to be read from."""
+        return self._sock.fileno()
+
     def send(self, line: bytes) -> None:
         """Raises OSError when the peer is gone or has not read for `SEND_TIMEOUT` seconds."""
         with self._sending:

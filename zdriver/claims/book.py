@@ -1,0 +1,158 @@
+"""The book of one worktree: who holds it and who waits, changed within one transaction.
+
+Every change begins with `settle`, so that a lease which ran out has ended, and who was next has
+it, before anybody else is heard.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zdriver.claims import rows, rules
+from zdriver.claims.model import Claim, Ended
+from zdriver.core.errors import NotFound
+from zdriver.core.ids import new_id
+from zdriver.storage.port import Row, Transaction
+
+#: Behind everybody who waits, and before them.
+LAST, FIRST = 2**63 - 1, 0
+
+
+class Book:
+    """`granted` names the tickets whose turn came: their bells are rung after the commit."""
+
+    def __init__(self, tx: Transaction, worktree_id: str, *, host: str) -> None:
+        """Raises NotFound for a worktree that is not in the store."""
+        self.tx = tx
+        self.worktree_id = worktree_id
+        self.host = host
+        self.now = tx.now()
+        self.granted: list[str] = []
+        self._load()
+
+    def _load(self) -> None:
+        row = self.tx.one("claim.current", worktree_id=self.worktree_id, now=self.now)
+        if row is None:
+            raise NotFound(
+                "there is no such worktree any more", hint="`zdriver worktree list` shows those there are"
+            )
+        self._row: Row = row
+
+    @property
+    def claim(self) -> Claim | None:
+        """Whose it is; after `settle` that one's lease runs."""
+        return None if self._row["id"] is None else rows.claim(self._row)
+
+    @property
+    def removed(self) -> bool:
+        return self._row["removed_at"] is not None
+
+    def settle(self) -> None:
+        """What the time that went by means for it."""
+        row = self._row
+        if row["id"] is not None:
+            if rules.stepped_back(self.now, expires_at=row["expires_at"], lease=row["lease"]):
+                self.renew(lease=row["lease"], at=self.now + row["lease"])
+            if self.removed:
+                self.end("released")
+            elif row["expires_at"] <= self.now:
+                self.end("expired")
+        if self._row["id"] is None and self._row["removed_at"] is None:
+            self._grant()
+        if self.removed:
+            self.tx.run("claim.waiters_end", worktree_id=self.worktree_id)
+
+    def _grant(self) -> None:
+        """To who came first and is still there, until it is picked up."""
+        first = self.tx.one("claim.waiter_first", worktree_id=self.worktree_id, now=self.now)
+        if first is None:
+            return
+        lease = round(rules.PICK_UP * 1_000_000)
+        if self.take(id=first["id"], agent=first["agent"], lease=lease, seq=first["seq"]):
+            self.tx.run("claim.waiters_gone", worktree_id=self.worktree_id, now=self.now)
+
+    def take(
+        self, *, id: str, agent: str, lease: int, pid: int = 0, session: str = "", seq: int = LAST
+    ) -> Claim | None:
+        """By the one statement that decides it; None: somebody else has it, or comes before."""
+        won = self.tx.one(
+            "claim.take",
+            id=id,
+            worktree_id=self.worktree_id,
+            agent=agent,
+            host=self.host,
+            pid=pid or None,
+            session=session,
+            lease=lease,
+            now=self.now,
+            seq=seq,
+        )
+        if won is None:
+            return None
+        self.tx.run("claim.fence", worktree_id=self.worktree_id, token=won["token"])
+        self._leave_queue(agent)
+        self._load()
+        self._emit("worktree.claimed", host=self.host, session=session, lease=lease / 1_000_000)
+        if not rules.is_person(agent):
+            self._emit("task.assigned", worktree=self._row["worktree"])
+        return self.claim
+
+    def _leave_queue(self, agent: str) -> None:
+        """Whatever its places: it has it now, and hears so at each of them."""
+        for waiter in self.tx.all("claim.waiters_of", worktree_id=self.worktree_id, agent=agent):
+            self.tx.run("claim.waiter_drop", id=waiter["id"])
+            self.granted.append(waiter["id"])
+
+    def again(self, *, lease: int, pid: int, session: str) -> Claim:
+        """For who has it already: the same claim, with another lease from now on."""
+        row = self._row
+        length, at = rules.renewed(self.now, lease, expires_at=row["expires_at"], lease_before=row["lease"])
+        self.renew(lease=length, at=at, pid=pid, session=session)
+        self._leave_queue(row["agent"])
+        return rows.claim(self._row, again=True)
+
+    def picked_up(self, *, lease: int, pid: int, session: str) -> Claim:
+        """By who waited: the lease that was asked for begins."""
+        self.renew(lease=lease, at=self.now + lease, pid=pid, session=session)
+        return rows.claim(self._row)
+
+    def renew(self, *, lease: int, at: int, pid: int = 0, session: str = "") -> None:
+        row = self._row
+        row |= {"lease": lease, "expires_at": at}
+        row |= {"pid": pid or row["pid"], "session": session or row["session"]}
+        changed = {name: row[name] for name in ("id", "lease", "expires_at", "pid", "session")}
+        self.tx.run("claim.renew", **changed)
+
+    def end(self, how: Ended, *, reason: str = "", by: str = "") -> Claim:
+        row = self._row
+        # A lease that ran out ended then, also when nobody was there to write it down.
+        at = min(self.now, row["expires_at"]) if how == "expired" else self.now
+        self.tx.run("claim.end", id=row["id"], at=at, ended=how, reason=reason)
+        row |= {"ended_at": at, "ended": how, "reason": reason, "waiting": 0}
+        ended = rows.claim(row)
+        type_ = {"released": "worktree.released", "expired": "claim.expired", "taken": "claim.taken"}[how]
+        more: dict[str, Any] = {"by": by, "reason": reason} if how == "taken" else {}
+        self._emit(type_, **more)
+        self._load()
+        return ended
+
+    def wait(self, ticket: str, agent: str) -> tuple[str, int]:
+        """(ticket, how many come before): its place is kept, or it gets one at the end."""
+        until = self.now + round(rules.KEPT * 1_000_000)
+        place = self.tx.one("claim.waiter", id=ticket)
+        if place is not None and place["worktree_id"] == self.worktree_id and place["agent"] == agent:
+            self.tx.run("claim.waiter_stays", id=ticket, until=until)
+            seq = place["seq"]
+        else:
+            # A ticket becomes the id of its claim: one that was used up names no place any more.
+            if place is not None or self.tx.one("claim.by_id", id=ticket) is not None:
+                ticket = new_id()
+            given = {"worktree_id": self.worktree_id, "agent": agent, "now": self.now, "until": until}
+            added = self.tx.one("claim.waiter_add", id=ticket, **given)
+            assert added is not None
+            seq = added["seq"]
+        before = self.tx.one("claim.waiters_ahead", worktree_id=self.worktree_id, now=self.now, seq=seq)
+        return ticket, int(before["ahead"]) if before else 0
+
+    def _emit(self, type_: str, **more: Any) -> None:
+        self.tx.emit(rows.event(type_, self._row, **more))

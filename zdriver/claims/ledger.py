@@ -1,0 +1,134 @@
+"""What of claims is in the store, read and written with a clock that can be relied on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from zdriver.claims import rows, rules
+from zdriver.claims.book import Book
+from zdriver.claims.model import Claim
+from zdriver.claims.steady import ClockMoved, Steady
+from zdriver.core.clock import to_datetime
+from zdriver.core.errors import Conflict, NotFound
+from zdriver.storage.port import Reading, Row, Store, Transaction
+
+T = TypeVar("T")
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a unit did, as it is kept for a request that comes again."""
+
+    claim: Claim | None = None
+    holder: Claim | None = None  #: who has it, where that was in the way
+    lost: Claim | None = None  #: the asker's own, that ended before
+    by: str = ""  #: who had it next
+    now: int = 0
+    ticket: str = ""
+    ahead: int = 0
+    granted: tuple[str, ...] = ()
+
+
+class Ledger:
+    """`worktrees.ports.Guard`, and the way to the store for the service. Thread-safe."""
+
+    def __init__(self, store: Store, *, host: str, steady: Callable[[], int]) -> None:
+        self._store = store
+        self._host = host
+        self._steady = Steady(steady)
+        self._moving = threading.Lock()
+
+    def judged(self, row: Row, now: int, *, agent: str, token: int) -> Claim | None:
+        live = row["id"] is not None and row["expires_at"] > now
+        if live and row["agent"] != agent:
+            raise rules.held(rows.claim(row), to_datetime(now))
+        if token and not (live and row["token"] == token):
+            raise self.stale(row["worktree_id"], row["worktree"], token)
+        return rows.claim(row) if live else None
+
+    def stale(self, worktree_id: str, name: str, token: int) -> Conflict:
+        def unit(tx: Reading) -> Conflict:
+            row = tx.one("claim.of_token", worktree_id=worktree_id, token=token)
+            if row is None:
+                return rules.stale(name, token)
+            after = tx.one("claim.after_token", worktree_id=worktree_id, token=token)
+            return rules.lost(rows.claim(row), to_datetime(tx.now()), after["agent"] if after else "")
+
+        return self.read(unit)
+
+    def holder(self, worktree_id: str) -> Claim | None:
+        """The live claim; an expired one counts as none. Raises NotFound."""
+        row, now = self.current(worktree_id)
+        return None if row["id"] is None or row["expires_at"] <= now else rows.claim(row)
+
+    def check(self, worktree_id: str, *, agent: str, token: int = 0) -> None:
+        """`check` of a worktree whose id is known. Raises Conflict, NotFound."""
+        self.judged(*self.current(worktree_id), agent=agent, token=token)
+
+    def _follow_clock(self) -> None:
+        """The store's clock was set: every lease goes along, once."""
+        with self._moving:
+
+            def unit(tx: Transaction) -> int:
+                by = self._steady.moved(tx.now())
+                if by:
+                    tx.run("claim.shift", host=self._host, by=by)
+                    tx.run("claim.shift_waiters", by=by)
+                return by
+
+            self._steady.accept(self._store.write(unit))
+
+    def read(self, unit: Callable[[Reading], T]) -> T:
+        def run(tx: Reading) -> T:
+            self._steady.refuse(tx.now())
+            return unit(tx)
+
+        while True:
+            try:
+                return self._store.read(run)
+            except ClockMoved:
+                self._follow_clock()
+
+    def write(
+        self,
+        worktree_id: str,
+        unit: Callable[[Book], Outcome],
+        request: str = "",
+        *asked: str | int,
+        settle: bool = True,
+    ) -> Outcome:
+        def run(tx: Transaction) -> Outcome:
+            self._steady.refuse(tx.now())
+            book = Book(tx, worktree_id, host=self._host)
+            if settle:
+                book.settle()
+            done = unit(book)
+            return msgspec.structs.replace(done, granted=tuple(book.granted), now=book.now)
+
+        while True:
+            try:
+                return self._store.write(
+                    run,
+                    lock=[f"claim:{worktree_id}"],
+                    request=request,
+                    digest=rows.digest("claims", *asked) if request else "",
+                    result=Outcome,
+                )
+            except ClockMoved:
+                self._follow_clock()
+
+    def current(self, worktree_id: str) -> tuple[Row, int]:
+        found = self.read(lambda tx: at(tx, tx.one("claim.current", worktree_id=worktree_id, now=tx.now())))
+        if found is None:
+            raise NotFound("there is no such worktree any more", hint="`zdriver worktree list` shows them")
+        return found
+
+    def by_id(self, id_: str) -> Row | None:
+        return self.read(lambda tx: tx.one("claim.by_id", id=id_))
+
+
+def at(tx: Reading, row: Row | None) -> tuple[Row, int] | None:
+    return None if row is None else (row, tx.now())

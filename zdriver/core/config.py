@@ -69,6 +69,15 @@ class Ports(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     last: Annotated[int, Meta(ge=1024, le=65_535)] = 29_999
 
 
+class Worktrees(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[worktrees]`: where new ones go, and what their branches are called."""
+
+    #: "": beside a trunk that is called trunk-*, else in ../<repo>.worktrees. {parent} is the folder
+    #: the repository lies in, {repo} its name; what is relative begins at {parent}
+    path: str = ""
+    branch: str = "{type}-{name}"  #: or "{type}/{name}"
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     restore: Restore = Restore()
     capture: Capture = Capture()
@@ -121,6 +130,7 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
             f"storage.path is {config.storage.path!r} ({origins['storage.path']}); allowed: an absolute path",
             hint="begin it with / or ~/",
         )
+    _check_templates(config, origins)
     settings = tuple(
         Setting(
             name=name,
@@ -276,6 +286,24 @@ def _assembled(values: Mapping[str, Any]) -> Config:
             table = table.setdefault(part, {})
         table[leaf] = value
     return msgspec.convert(tree, Config)
+
+
+#: Setting → what may stand in braces in it, and what has to.
+_TEMPLATES = {"worktrees.path": ({"parent", "repo"}, set()), "worktrees.branch": ({"type", "name"}, {"name"})}
+
+
+def _check_templates(config: Config, origins: Mapping[str, str]) -> None:
+    for name, (fields, needed) in _TEMPLATES.items():
+        value = value_of(config, name)
+        used = set(re.findall(r"\{([^{}]*)\}", value))
+        if used <= fields and needed <= used and not re.search(r"[{}]", re.sub(r"\{\w+\}", "", value)):
+            continue
+        words = " and ".join(f"{{{field}}}" for field in sorted(fields))
+        must = "".join(f", {{{field}}} must be" for field in needed)
+        raise InvalidInput(
+            f"{name} is {value!r} ({origins[name]}); allowed: a text in which {words} may stand{must}",
+            hint=_MEND,
+        )
 
 
 def _strangers(environ: Mapping[str, str]) -> Iterator[str]:

@@ -110,7 +110,19 @@ def key(name: str) -> str:
 
 def branch(template: str, type_: str, safe: str) -> str:
     """`{type}-{name}`, `feat`, `user-auth` → `feat-user-auth`. Raises InvalidInput."""
+    checked_template(template)
     return checked_branch(template.replace("{type}", type_).replace("{name}", safe))
+
+
+def checked_template(template: str) -> str:
+    """The setting `worktrees.branch`. Raises InvalidInput."""
+    unknown = set(re.findall(r"\{(\w*)\}", template)) - {"type", "name"}
+    if "{name}" not in template or unknown:
+        raise InvalidInput(
+            f"worktrees.branch is {template!r}; allowed: a text with {{name}}, and {{type}} if you like",
+            hint="as {type}-{name} or {type}/{name}; `zdriver config edit` opens it",
+        )
+    return template
 
 
 def checked_branch(name: str) -> str:

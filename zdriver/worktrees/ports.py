@@ -7,7 +7,18 @@ from typing import Protocol
 import msgspec
 
 from zdriver.claims.model import Claim
-from zdriver.worktrees.model import Linked, Provided, Repo, Worktree
+from zdriver.worktrees.model import (
+    Added,
+    Linked,
+    Merged,
+    Provided,
+    Prunable,
+    Removal,
+    Removed,
+    Repaired,
+    Repo,
+    Worktree,
+)
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +57,63 @@ class Resources(Protocol):
         """Give its ports back."""
         ...
 
+    def environment(self, worktree: Worktree, repo: Repo) -> dict[str, str]:
+        """What it leased, by variable."""
+        ...
+
 
 class Busy(Protocol):
     def __call__(self, path: str, *, beside: tuple[int, ...] = ()) -> tuple[Running, ...]:
         """Processes of this user in `path` or below, those in `beside` (and their ancestors) left out."""
         ...
+
+
+class Settler(Protocol):
+    def settle(self, repo: Repo, worktree: Worktree) -> Repaired | None:
+        """Finish a removal that was killed, or bring the worktree back; None: somebody is at it.
+
+        Raises Conflict when it can be neither.
+        """
+        ...
+
+
+class Removals(Protocol):
+    """What takes worktrees away, and brings them back: see `WorktreesApi`."""
+
+    def remove(
+        self,
+        name: str,
+        *,
+        force: bool = False,
+        delete_remote: bool = False,
+        token: int = 0,
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        pids: tuple[int, ...] = (),
+        request: str = "",
+    ) -> Removed: ...
+
+    def removals(self, *, cwd: str = "") -> tuple[Removal, ...]: ...
+
+    def recover(self, removal: str, *, cwd: str = "", agent: str = "", request: str = "") -> Added: ...
+
+    def prunable(self, *, cwd: str = "") -> tuple[Prunable, ...]: ...
+
+    def prune(
+        self, names: tuple[str, ...], *, cwd: str = "", agent: str = "", request: str = ""
+    ) -> tuple[Removed, ...]: ...
+
+    def merge(
+        self,
+        name: str = "",
+        *,
+        how: str = "merge",
+        keep: bool = False,
+        token: int = 0,
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        pids: tuple[int, ...] = (),
+        request: str = "",
+    ) -> Merged: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from zdriver.storage.host import host_id
 from zdriver.storage.port import Reading, Row, Store, Transaction
 from zdriver.worktrees import reconciling, rows, rules
 from zdriver.worktrees.model import Repo, Worktree, WorktreeType
+from zdriver.worktrees.names import key
 from zdriver.worktrees.reconciling import Findings, Seen
 
 
@@ -78,11 +80,13 @@ class Registry:
             id=new_id(),
             git_dir=found.git_dir,
             trunk=found.trunk,
-            container=rules.container(
-                self._path,
-                trunk=found.trunk,
-                git_dir=found.git_dir,
-                home=os.path.expanduser("~"),  # noqa: PTH111 as text
+            container=os.path.realpath(
+                rules.container(
+                    self._path,
+                    trunk=found.trunk,
+                    git_dir=found.git_dir,
+                    home=os.path.expanduser("~"),  # noqa: PTH111 as text
+                )
             ),
             remote=found.remote,
             default_branch=found.default_branch,
@@ -197,13 +201,16 @@ class Registry:
             hint="name one: `zdriver worktree list` shows them",
         )
 
+    def unfinished(self) -> bool:
+        """Whether something on this machine is being made or removed, or was killed at that."""
+        return bool(self.store.read(lambda tx: tx.all("worktree.unfinished", host=self.host)))
+
     # ---- what was done behind its back --------------------------------------------------
 
     def reconciled(self, repo: Repo) -> tuple[tuple[Worktree, ...], tuple[Worktree, ...]]:
         """(registered ones, those made by other means), after `reconcile`."""
         known, findings = self.reconcile(repo, self.seen(repo))
-        types = self.types()
-        return known, tuple(self.as_worktree(repo, seen, known, types) for seen in findings.foreign)
+        return known, self.as_worktrees(repo, findings.foreign, known)
 
     def seen(self, repo: Repo) -> tuple[Seen, ...]:
         """`git worktree list`. Raises what git's layer raises."""
@@ -251,31 +258,40 @@ class Registry:
                 tx.emit(rows.event("worktree.removed", each, reason="removed by other means"))
         return findings
 
-    def as_worktree(
-        self, repo: Repo, seen: Seen, known: tuple[Worktree, ...], types: tuple[WorktreeType, ...]
-    ) -> Worktree:
-        """One made by other means, as it would be registered; its id is ""."""
-        own = Path(seen.path).name
-        taken = {each.name for each in known}
-        name = next(
-            each for n in range(1, len(taken) + 2) if (each := own if n == 1 else f"{own}-{n}") not in taken
-        )
-        at = to_datetime(_changed_us(seen.path))
-        return Worktree(
-            id="",
-            repo=repo.trunk or repo.git_dir,
-            name=name,
-            type=rules.guess_type(own, seen.branch, types),
-            title=own,
-            branch=seen.branch,
-            base=repo.default_branch,
-            path=seen.path,
-            state="ready",
-            created_at=at,
-            used_at=at,
-        )
+    def as_worktrees(
+        self, repo: Repo, foreign: Iterable[Seen], known: Iterable[Worktree]
+    ) -> tuple[Worktree, ...]:
+        """Those made by other means, as they would be registered; their ids are ""."""
+        taken = {key(each.name) for each in known}
+        types = self.types()
+        made = []
+        for seen in foreign:
+            own = Path(seen.path).name
+            name = own
+            for number in range(2, len(taken) + 3):
+                if key(name) not in taken:
+                    break
+                name = f"{own}-{number}"
+            taken.add(key(name))
+            at = to_datetime(_changed_us(seen.path))
+            made.append(
+                Worktree(
+                    id="",
+                    repo=repo.trunk or repo.git_dir,
+                    name=name,
+                    type=rules.guess_type(own, seen.branch, types),
+                    title=own,
+                    branch=seen.branch,
+                    base=repo.default_branch,
+                    path=seen.path,
+                    state="ready",
+                    created_at=at,
+                    used_at=at,
+                )
+            )
+        return tuple(made)
 
-    def take_in(self, repo: Repo, foreign: Worktree, *, agent: str = "") -> Worktree:
+    def take_in(self, repo: Repo, foreign: Worktree, *, agent: str = "", request: str = "") -> Worktree:
         """Register one that was made by other means. Who comes second gets the first one's."""
         made = msgspec.structs.replace(foreign, id=new_id(), agent=agent)
 
@@ -287,7 +303,10 @@ class Registry:
             tx.emit(rows.event("worktree.adopted", made, agent=agent))
             return made
 
-        return self.store.write(unit, lock=[f"repo:{repo.id}"])
+        digest = rows.digest("adopt", made.path) if request else ""
+        return self.store.write(
+            unit, lock=[f"repo:{repo.id}"], request=request, digest=digest, result=Worktree
+        )
 
     # ---- types --------------------------------------------------------------------------
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
+
+import msgspec
 
 from zdriver.claims.model import Claim
 from zdriver.core.clock import to_datetime
@@ -121,3 +124,8 @@ def insert(
         agent=worktree.agent,
         at=at,
     )
+
+
+def digest(method: str, *parameters: object) -> str:
+    """Names what a request asked for, so that its key cannot be used for something else."""
+    return hashlib.sha256(msgspec.json.encode([method, *parameters])).hexdigest()

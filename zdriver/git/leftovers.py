@@ -1,0 +1,33 @@
+"""What a `git worktree add` that was killed left behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from zdriver.git import calling
+from zdriver.git.targets import in_repo
+
+#: In the environment of the git that makes a worktree: a process of it can be found by that.
+MARK = "ZDRIVER_MAKING"
+#: What git locks a worktree with until all its files are there (builtin/worktree.c).
+INITIALIZING = "initializing"
+
+
+def strangers(git_dir: str, path: str, commit: str) -> list[str]:
+    """Files below `path` that are not in `commit`: nothing that a checkout of it put there.
+
+    One process. Names are relative to `path`. Raises what `calling.read` raises.
+    """
+    listed = calling.read(in_repo(git_dir), ("ls-tree", "-r", "-z", "--name-only", commit)).out
+    known = {os.fsdecode(name) for name in listed.split(b"\0")}
+    return [name for name in _files(path) if name not in known and name != ".git"]
+
+
+def _files(path: str) -> Iterator[str]:
+    for folder, folders, files in os.walk(path):
+        below = os.path.relpath(folder, path)
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        for name in (*files, *links):
+            yield name if below == "." else f"{below}/{name}"

@@ -1,0 +1,291 @@
+"""Worktrees: each call of `WorktreesApi` handed to the part that does it."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zdriver.core import caller
+from zdriver.core.errors import Conflict, InvalidInput, NotFound
+from zdriver.storage.port import Transaction
+from zdriver.worktrees import rows, rules
+from zdriver.worktrees.locks import Locks
+from zdriver.worktrees.model import (
+    Added,
+    Line,
+    Merged,
+    Prunable,
+    PullRequest,
+    Removal,
+    Removed,
+    Repaired,
+    Worktree,
+    WorktreeType,
+)
+from zdriver.worktrees.ports import Guard, Linker, Removals, Resources, Settler
+from zdriver.worktrees.registry import Registry
+
+if TYPE_CHECKING:  # loaded at the first use: a daemon without worktrees needs none of it
+    from zdriver.worktrees.adding import Adding
+    from zdriver.worktrees.creating import Creating
+    from zdriver.worktrees.repairing import Repairing
+
+
+class WorktreesService:
+    """`WorktreesApi`. Thread-safe: all state is in the store, but who is at what in this process."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        removing: Removals,
+        guard: Guard | None = None,
+        linker: Linker | None = None,
+        resources: Resources | None = None,
+        *,
+        branch: str = "{type}-{name}",
+        locks: Locks | None = None,
+        settler: Settler | None = None,
+    ) -> None:
+        """branch: the setting `worktrees.branch`. locks: shared with `removing`, which uses the key
+        (repository's id, `names.key` of the name). settler: finishes removals that were killed.
+        """
+        self._registry = registry
+        self._removing = removing
+        self._guard = guard
+        self._linker = linker
+        self._resources = resources
+        self._branch = branch
+        self._locks = locks or Locks()
+        self._settler = settler
+
+    @cached_property
+    def _creating(self) -> Creating:
+        from zdriver.worktrees.creating import Creating
+
+        return Creating(self._registry, self._locks, self._linker, self._resources)
+
+    @cached_property
+    def _repairing(self) -> Repairing:
+        from zdriver.worktrees.repairing import Repairing
+
+        return Repairing(self._registry, self._creating, self._locks, self._settler)
+
+    @cached_property
+    def _adding(self) -> Adding:
+        from zdriver.worktrees.adding import Adding
+
+        return Adding(
+            self._registry, self._creating, self._repairing, self._locks, self._guard, branch=self._branch
+        )
+
+    # ---- making -------------------------------------------------------------------------
+
+    def add(
+        self,
+        type: str,
+        name: str,
+        *,
+        base: str = "",
+        branch: str = "",
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        request: str = "",
+    ) -> Added:
+        return self.add_for(
+            type, name, base=base, branch=branch, cwd=cwd, agent=agent, env=env, request=request
+        )
+
+    def add_for(
+        self,
+        type: str,
+        name: str,
+        *,
+        base: str = "",
+        branch: str = "",
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        request: str = "",
+        pull_request: PullRequest | None = None,
+    ) -> Added:
+        """`add`, for a pull request: in this process only."""
+        from zdriver.worktrees.adding import Asked
+
+        return self._adding.add(
+            Asked(
+                type=type,
+                name=name,
+                cwd=cwd or caller.cwd(),
+                agent=agent or caller.agent(),
+                base=base,
+                branch=branch,
+                env=env,
+                request=request,
+                pull_request=pull_request,
+            )
+        )
+
+    def adopt(
+        self, path: str, *, type: str = "", cwd: str = "", agent: str = "", request: str = ""
+    ) -> Worktree:
+        from zdriver.worktrees.adopting import adopt
+
+        where = os.path.normpath(os.path.join(cwd or caller.cwd(), os.path.expanduser(path)))  # noqa: PTH111, PTH118 as text
+        return adopt(self._registry, where, type=type, agent=agent or caller.agent(), request=request)
+
+    # ---- looking ------------------------------------------------------------------------
+
+    def list(self, *, cwd: str = "", conditions: bool = True) -> tuple[Line, ...]:
+        from zdriver.worktrees import listing
+
+        where = cwd or caller.cwd()
+        return listing.lines(self._registry, self._registry.repo(where), cwd=where, conditions=conditions)
+
+    def show(self, name: str = "", *, cwd: str = "") -> Line:
+        from zdriver.worktrees import listing
+
+        where = cwd or caller.cwd()
+        repo, worktree = self._registry.find(name, where)
+        return listing.line(self._registry, repo, worktree, cwd=where)
+
+    def find(self, query: str = "", *, cwd: str = "", previous: str = "") -> tuple[Worktree, ...]:
+        where = cwd or caller.cwd()
+        if query == "-":
+            if not previous:
+                raise NotFound("there is no worktree you came from", hint="name one: zdriver go NAME")
+            return (self._registry.find(previous, where)[1],)
+        repo = self._registry.repo(where)
+        known, foreign = self._registry.reconciled(repo)
+        everything = tuple(each for each in (*known, *foreign) if each.state == "ready")
+        exact = [each for each in everything if each.name == query or (each.trunk and query == rules.TRUNK)]
+        if exact:
+            return tuple(exact[:1])
+        if "/" in query and Path(where, query).is_dir():
+            return (self._registry.find(query, where)[1],)
+        return rules.ranked(query, everything)
+
+    def environment(self, name: str = "", *, cwd: str = "") -> dict[str, str]:
+        repo, worktree = self._registry.find(name, cwd)
+        leased = self._resources.environment(worktree, repo) if self._resources is not None else {}
+        return {**leased, "ZDRIVER_WORKTREE": worktree.name, "ZDRIVER_WORKTREE_PATH": worktree.path}
+
+    # ---- mending ------------------------------------------------------------------------
+
+    def repair(self, *, cwd: str = "", agent: str = "", dry_run: bool = False) -> tuple[Repaired, ...]:
+        where = cwd or caller.cwd()
+        return self._repairing.repair(self._registry.repo(where), cwd=where, dry_run=dry_run)
+
+    def settle_all(self) -> None:
+        """For the daemon's start: what was killed halfway on this machine."""
+        if self._registry.unfinished():
+            self._repairing.at_start()
+
+    # ---- types --------------------------------------------------------------------------
+
+    def types(self) -> tuple[WorktreeType, ...]:
+        return self._registry.types()
+
+    def add_type(
+        self, name: str, *, description: str = "", base: str = "", request: str = ""
+    ) -> WorktreeType:
+        made = WorktreeType(name=rules.type_name(name), description=_line(description), base=base.strip())
+
+        def unit(tx: Transaction) -> WorktreeType:
+            own = {row["name"] for row in tx.all("worktree.types")}
+            if name in own or any(name == each.name for each in rules.BUILTIN):
+                raise Conflict(f"there is a type {name} already", hint="zdriver worktree types list")
+            tx.run("worktree.type_add", name=name, description=made.description, base=made.base, at=tx.now())
+            return made
+
+        return self._registry.store.write(
+            unit,
+            lock=["worktree-types"],
+            request=request,
+            digest=rows.digest("add_type", name, description, base) if request else "",
+            result=WorktreeType,
+        )
+
+    def remove_type(self, name: str, *, request: str = "") -> WorktreeType:
+        if any(name == each.name for each in rules.BUILTIN):
+            raise Conflict(f"{name} is built in", hint="only types of your own can be removed")
+
+        def unit(tx: Transaction) -> WorktreeType:
+            found = [rows.own_type(row) for row in tx.all("worktree.types") if row["name"] == name]
+            if not found:
+                raise NotFound(f"there is no type {name!r} of your own", hint="zdriver worktree types list")
+            used = tx.one("worktree.type_used", type=name)
+            if used is not None and used["worktrees"]:
+                raise Conflict(
+                    f"{used['worktrees']} worktrees have the type {name}", hint="remove or merge them first"
+                )
+            tx.run("worktree.type_remove", name=name)
+            return found[0]
+
+        return self._registry.store.write(
+            unit,
+            lock=["worktree-types"],
+            request=request,
+            digest=rows.digest("remove_type", name) if request else "",
+            result=WorktreeType,
+        )
+
+    # ---- taking away: see `removing` ------------------------------------------------------
+
+    def remove(
+        self,
+        name: str,
+        *,
+        force: bool = False,
+        delete_remote: bool = False,
+        token: int = 0,
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        pids: tuple[int, ...] = (),
+        request: str = "",
+    ) -> Removed:
+        return self._removing.remove(
+            name, force=force, delete_remote=delete_remote, token=token, cwd=cwd, agent=agent, env=env,
+            pids=pids, request=request,
+        )  # fmt: skip
+
+    def removals(self, *, cwd: str = "") -> tuple[Removal, ...]:
+        return self._removing.removals(cwd=cwd)
+
+    def recover(self, removal: str, *, cwd: str = "", agent: str = "", request: str = "") -> Added:
+        return self._removing.recover(removal, cwd=cwd, agent=agent, request=request)
+
+    def prunable(self, *, cwd: str = "") -> tuple[Prunable, ...]:
+        return self._removing.prunable(cwd=cwd)
+
+    def prune(
+        self, names: tuple[str, ...], *, cwd: str = "", agent: str = "", request: str = ""
+    ) -> tuple[Removed, ...]:
+        return self._removing.prune(names, cwd=cwd, agent=agent, request=request)
+
+    def merge(
+        self,
+        name: str = "",
+        *,
+        how: str = "merge",
+        keep: bool = False,
+        token: int = 0,
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        pids: tuple[int, ...] = (),
+        request: str = "",
+    ) -> Merged:
+        return self._removing.merge(
+            name, how=how, keep=keep, token=token, cwd=cwd, agent=agent, env=env, pids=pids, request=request
+        )
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    if len(line) > 200 or not (line.isprintable() or not line):
+        raise InvalidInput("the description must be one line of at most 200 characters", hint="shorten it")
+    return line

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 MODIFY, ATTRIB, CLOSE_WRITE = 0x2, 0x4, 0x8
 MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x40, 0x80, 0x100, 0x200
 DELETE_SELF, MOVE_SELF = 0x400, 0x800
+MASK_ADD = 0x2000_0000
 UNMOUNT, OVERFLOW, IGNORED = 0x2000, 0x4000, 0x8000
 ONLY_FOLDERS, UNLINKED_TOO = 0x0100_0000, 0x0400_0000
 OF_FOLDER = 0x4000_0000
@@ -37,7 +38,7 @@ class Inotify:
 
     def __init__(self) -> None:
         library = _library()
-        self._fd = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._fd: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
         if self._fd < 0:
             raise _error("inotify_init1")
 

@@ -33,7 +33,7 @@ _SELDOM = {
     ".hypothesis": "a cache of one worktree",
 }
 #: What editors and desktops put beside a file for a moment; a rule brings it in.
-_PASSING = ("*~", ".*.sw?", ".#*", "#*#", "4913", ".DS_Store", ".nfs*", ".*.kate-swp", "*___jb_tmp___")
+_PASSING = ("*~", ".*.sw?", ".#*", "#*#", ".DS_Store", ".nfs*", ".*.kate-swp", "*___jb_tmp___")
 #: How the names of what zdriver makes beside a path begin.
 BESIDE = ".zdriver-sync-"
 

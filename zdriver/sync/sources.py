@@ -105,10 +105,10 @@ def folders(container: str, rules: Rules, below: str = "") -> Iterator[str]:
         for layer in LAYERS:
             yield from look.entered(layer, "")
         return
-    layer, _, path = below.partition("/")
-    for each in LAYERS:
-        if each == layer:
-            yield from look.entered(each, path)
+    named, _, path = below.partition("/")
+    for layer in LAYERS:
+        if layer == named:
+            yield from look.entered(layer, path)
 
 
 def digest(path: str | int) -> str:
@@ -146,7 +146,7 @@ class _Look:
     """One walk through both layers."""
 
     def __init__(self, container: str, rules: Rules) -> None:
-        self._top = os.path.join(container, FOLDER)  # noqa: PTH118 as text, 5,000 times
+        self._top = os.path.join(container, FOLDER)
         self._real = os.path.realpath(self._top)
         self._rules = rules
         self.refused: list[Refused] = []
@@ -183,7 +183,7 @@ class _Look:
                 yield from self._judged(layer, path, entry.st_mode)
             return
         try:
-            there = os.stat(self._at(layer, ""))  # noqa: PTH116 as text
+            there = os.stat(self._at(layer, ""))
         except FileNotFoundError:
             return
         except OSError as error:
@@ -244,7 +244,7 @@ class _Look:
         """A link in sync/: shared when a file is at its end; it may lead anywhere, and that is said."""
         try:
             end = os.path.realpath(self._at(layer, path), strict=True)
-            mode = os.stat(end).st_mode  # noqa: PTH116 as text
+            mode = os.stat(end).st_mode
         except OSError as error:
             self._refuse(
                 layer, path, f"it is a link that leads nowhere ({error.strerror})", "mend or remove it"

@@ -132,6 +132,7 @@ CREATE TABLE sync_links (
     source TEXT NOT NULL, -- relative to the container: sync/repo/.env
     kind TEXT NOT NULL CHECK (kind IN ('link', 'copy')),
     content TEXT NOT NULL, -- the link's text; of a copy the SHA-256 of what was written
-    at INTEGER NOT NULL,
+    folders INTEGER NOT NULL DEFAULT 0, -- how many of the folders right above it were made for it
+    at INTEGER NOT NULL, -- 0: about to be made
     PRIMARY KEY (worktree_id, path)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,163 @@
+"""The rows of shared configuration: which repositories and worktrees there are, and what was put there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from zdriver.storage.port import Event, Reading, Row, Store, Transaction
+from zdriver.sync.planner import Recorded, Wanted
+from zdriver.sync.sources import Scope
+
+#: Paths looked up one by one; for more all rows are read.
+_FEW = 50
+#: Rows written in one unit: others wait for the writer that long.
+_AT_ONCE = 2000
+
+
+class Home(msgspec.Struct, frozen=True):
+    """A repository, as far as it matters here."""
+
+    id: str
+    git_dir: str
+    name: str  #: its trunk, of a bare one its git folder
+    container: str
+
+
+class Tree(msgspec.Struct, frozen=True):
+    """A worktree, as far as it matters here."""
+
+    id: str
+    name: str
+    path: str
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A row to write. `content` "": what `want` says."""
+
+    tree: str  #: id
+    path: str
+    want: Wanted
+    folders: int = 0
+
+
+Known = dict[str, dict[str, Recorded]]  #: worktree's id → path → what was put there
+
+
+class Records:
+    """Of this machine. Thread-safe: all state is in the store."""
+
+    def __init__(self, store: Store, host: str) -> None:
+        self._store = store
+        self._host = host
+
+    def homes(self) -> list[Home]:
+        rows = self._store.read(lambda tx: tx.all("sync.repos", host=self._host))
+        return [
+            Home(row["id"], row["git_dir"], row["trunk"] or row["git_dir"], row["container"]) for row in rows
+        ]
+
+    def trees(self, repo: str) -> list[Tree]:
+        """Those that are ready, the trunk first."""
+        rows = self._store.read(lambda tx: tx.all("sync.trees", repo=repo))
+        return [Tree(row["id"], row["name"], row["path"]) for row in rows]
+
+    def known(self, repo: str, scope: Scope = None) -> Known:
+        """What was put into the worktrees of a repository, within `scope`."""
+
+        def unit(tx: Reading) -> list[Row]:
+            if scope is None or len(scope) > _FEW:
+                return tx.all("sync.links", repo=repo)
+            return [
+                row
+                for path in scope
+                for row in tx.all(
+                    "sync.links_below", repo=repo, path=path, after=f"{path}/", before=f"{path}0"
+                )
+            ]
+
+        return _by_tree(self._store.read(unit), scope)
+
+    def of(self, tree: str) -> dict[str, Recorded]:
+        return _by_tree(self._store.read(lambda tx: tx.all("sync.links_of", worktree=tree)), None).get(
+            tree, {}
+        )
+
+    def begin(self, entries: list[Entry]) -> None:
+        """About to be made: whatever ends this process, it is known as ours."""
+        for at in range(0, len(entries), _AT_ONCE):
+            chunk = entries[at : at + _AT_ONCE]
+            self._store.write(lambda tx, chunk=chunk: _put(tx, chunk, 0))  # type: ignore[misc]  # bound at once
+
+    def end(self, made: list[Entry], gone: list[tuple[str, str]], event: Event | None) -> None:
+        """What became of it, and the event, all at once as far as `_AT_ONCE` rows go."""
+        for at in range(0, max(len(made) - 1, 0) // _AT_ONCE * _AT_ONCE, _AT_ONCE):
+            chunk = made[at : at + _AT_ONCE]
+            self._store.write(lambda tx, chunk=chunk: _put(tx, chunk, tx.now()))  # type: ignore[misc]
+        last = made[max(len(made) - 1, 0) // _AT_ONCE * _AT_ONCE :]
+
+        def unit(tx: Transaction) -> None:
+            _put(tx, last, tx.now())
+            for tree, path in gone:
+                tx.run("sync.drop", worktree=tree, path=path)
+            if event is not None:
+                tx.emit(event)
+
+        if last or gone or event is not None:
+            self._store.write(unit)
+
+    def forget(self, tree: str) -> None:
+        self._store.write(lambda tx: tx.run("sync.drop_of", worktree=tree))
+
+    def forget_removed(self, repo: str) -> None:
+        """Rows of worktrees that were removed by other means."""
+        self._store.write(lambda tx: tx.run("sync.drop_removed", repo=repo))
+
+    def nowhere(self, repo: str, paths: Iterable[str]) -> list[str]:
+        """Those that no worktree of the repository has of us."""
+        asked = sorted(set(paths))
+
+        def unit(tx: Reading) -> list[str]:
+            if len(asked) <= _FEW:
+                return [path for path in asked if tx.one("sync.somewhere", repo=repo, path=path) is None]
+            there = {row["path"] for row in tx.all("sync.paths", repo=repo)}
+            return [path for path in asked if path not in there]
+
+        return self._store.read(unit)
+
+
+def _put(tx: Transaction, entries: list[Entry], at: int) -> None:
+    for entry in entries:
+        tx.run(
+            "sync.put",
+            worktree=entry.tree,
+            path=entry.path,
+            source=entry.want.source,
+            kind=entry.want.kind,
+            content=entry.want.content,
+            folders=entry.folders,
+            at=at,
+        )
+
+
+def _by_tree(rows: list[Row], scope: Scope) -> Known:
+    found: Known = {}
+    for row in rows:
+        if scope is not None and not within(row["path"], scope):
+            continue
+        found.setdefault(row["worktree_id"], {})[row["path"]] = Recorded(
+            row["source"], row["kind"], row["content"], row["at"] != 0, row["folders"]
+        )
+    return found
+
+
+def within(path: str, scope: tuple[str, ...]) -> bool:
+    if path in scope or "" in scope:
+        return True
+    at = path.find("/")
+    while at >= 0:
+        if path[:at] in scope:
+            return True
+        at = path.find("/", at + 1)
+    return False

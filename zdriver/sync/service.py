@@ -1,0 +1,296 @@
+"""Shared configuration: `SyncApi`, the `Linker` of worktrees, and what the watching asks."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Set
+from typing import Protocol
+
+from zdriver.core import paths as places
+from zdriver.core.errors import Conflict, ZdriverError
+from zdriver.core.ids import new_id
+from zdriver.core.killpoint import reached
+from zdriver.git import excludes
+from zdriver.storage.host import host_id
+from zdriver.storage.port import Event, Store
+from zdriver.sync import sources as shared
+from zdriver.sync.application import Application, Task, summary
+from zdriver.sync.model import FOLDER, SHOWN, Applied, Obstacle, SyncStatus
+from zdriver.sync.records import Home, Known, Records, Tree
+from zdriver.sync.sources import Scope, Sources
+from zdriver.worktrees.model import Linked, Repo, Worktree
+from zdriver.worktrees.ports import Guard
+
+log = logging.getLogger(__name__)
+
+
+class Registered(Protocol):
+    """Which repository and worktree a caller means. `worktrees.registry.Registry` is one."""
+
+    def repo(self, cwd: str = "") -> Repo: ...
+
+    def find(self, name: str = "", cwd: str = "") -> tuple[Repo, Worktree]: ...
+
+
+class SyncService:
+    """Thread-safe; one application at a time per container."""
+
+    def __init__(
+        self, store: Store, registry: Registered, guard: Guard | None = None, *, host: str = ""
+    ) -> None:
+        self._records = Records(store, host or host_id())
+        self._registry = registry
+        self._guard = guard
+        self._locks: dict[str, threading.RLock] = {}
+        self._locking = threading.Lock()
+        #: Why changes in a container are not followed; "" when they are. Set by the watching.
+        self.unwatched: Callable[[str], str] = lambda _container: "the daemon does not follow it"
+        #: Told which container was dealt with: it may have a sync/ by now. Set by the watching.
+        self.dealt_with: Callable[[str], None] = lambda _container: None
+
+    # ---- SyncApi ------------------------------------------------------------------------
+
+    def status(self, *, cwd: str = "") -> SyncStatus:
+        container = self._registry.repo(cwd).container
+        self.dealt_with(container)
+        there = shared.exists(container)
+        rules = shared.load_rules(container)
+        found = shared.scan(container, rules)
+        work = Application(container, found)
+        tasks = [task for home in self._homes(container) for task in self._tasks(work, home, found, None)]
+        obstacles = [each for task in tasks for each in task.obstacles]
+        return SyncStatus(
+            container=container,
+            folder=f"{container}/{FOLDER}",
+            exists=there,
+            unwatched=self.unwatched(container) if there else "",
+            files=len(found.files),
+            hidden=tuple(found.hidden),
+            refused=tuple(found.refused),
+            remarks=tuple(found.remarks),
+            worktrees=tuple(summary(task) for task in tasks),
+            obstacles=tuple(obstacles[:SHOWN]),
+        )
+
+    def apply(self, *, cwd: str = "") -> Applied:
+        container = self._registry.repo(cwd).container
+        self.dealt_with(container)
+        return self.bring(container)
+
+    def repair(
+        self,
+        name: str = "",
+        *,
+        paths: tuple[str, ...] = (),
+        force: bool = False,
+        token: int = 0,
+        cwd: str = "",
+        agent: str = "",
+    ) -> Applied:
+        if name:
+            repo, worktree = self._registry.find(name, cwd)
+        else:
+            repo, worktree = self._registry.repo(cwd), None
+        self.dealt_with(repo.container)
+        if not force:
+            return self.bring(repo.container, only=worktree.id if worktree else "")
+        held: list[Obstacle] = []
+
+        def allowed(tree: Tree) -> bool:
+            try:
+                if self._guard is not None:
+                    self._guard.check(tree.id, agent=agent, token=token)
+            except Conflict as error:
+                if worktree is not None:
+                    raise
+                held.append(Obstacle(worktree=tree.name, path="", reason=error.message, hint=error.hint))
+                return False
+            return True
+
+        wanted = None if not paths else frozenset(path.removeprefix("./") for path in paths)
+        return self.bring(
+            repo.container,
+            only=worktree.id if worktree else "",
+            force=lambda tree: wanted if allowed(tree) else frozenset(),
+            beside=held,
+        )
+
+    # ---- Linker -------------------------------------------------------------------------
+
+    def link(self, worktree: Worktree, repo: Repo) -> Linked:
+        """Never raises for what is in sync/: a worktree is made all the same, and told what is wrong."""
+        self.dealt_with(repo.container)
+        try:
+            if not shared.exists(repo.container) and not self._records.of(worktree.id):
+                return Linked()
+            tree = Tree(worktree.id, worktree.name, worktree.path)
+            tasks: list[Task] = []
+            with self._lock(repo.container):
+                rules = shared.load_rules(repo.container)
+                found = shared.scan(repo.container, rules)
+                work = Application(repo.container, found)
+                tasks.append(work.task(tree, self._records.of(tree.id)))
+                self._carry_out(work, _home(repo), tasks)
+        except ZdriverError as error:
+            return Linked(conflicts=(f"{error.message}; {error.hint}",))
+        return _linked(tasks[0])
+
+    def unlink(self, worktree: Worktree, repo: Repo) -> int:
+        tree = Tree(worktree.id, worktree.name, worktree.path)
+        with self._lock(repo.container):
+            work = Application(repo.container, Sources())
+            task = work.task(tree, self._records.of(tree.id))
+            self._carry_out(work, _home(repo), [task], tell=False)
+            if not task.failures:
+                self._records.forget(tree.id)
+        return len(task.removed)
+
+    # ---- what the watching asks -----------------------------------------------------------
+
+    def trees(self) -> dict[str, dict[str, str]]:
+        """Container → id and path of each worktree that is ready, for all repositories of this machine."""
+        found: dict[str, dict[str, str]] = {}
+        for home in self._records.homes():
+            trees = self._records.trees(home.id)
+            found.setdefault(home.container, {}).update((tree.id, tree.path) for tree in trees)
+        return found
+
+    def bring(
+        self,
+        container: str,
+        scope: Scope = None,
+        *,
+        only: str = "",
+        force: Callable[[Tree], Set[str] | None] | None = None,
+        beside: Iterable[Obstacle] = (),
+    ) -> Applied:
+        """Apply to all worktrees of a container.
+
+        scope   only these paths (relative to sync/global and sync/repo) and what is below them
+        only    id of the one worktree that is meant
+        force   paths at which a worktree's own may be replaced; None: all
+        beside  more obstacles to tell of, filled while this runs
+        """
+        with self._lock(container):
+            shared.exists(container)
+            rules = shared.load_rules(container)
+            found = shared.scan(container, rules, scope)
+            work = Application(container, found)
+            aside = str(places.data_dir() / "aside" / new_id())
+            tasks: list[Task] = []
+            for home in self._homes(container):
+                mine = self._tasks(work, home, found, force or (lambda _tree: frozenset()), only)
+                self._carry_out(work, home, mine, aside=aside)
+                tasks += mine
+                if scope is None and not only:
+                    self._records.forget_removed(home.id)
+        return _applied(container, found, tasks, aside, tuple(beside))
+
+    # ---- inside -------------------------------------------------------------------------
+
+    def _lock(self, container: str) -> threading.RLock:
+        with self._locking:
+            return self._locks.setdefault(container, threading.RLock())
+
+    def _homes(self, container: str) -> list[Home]:
+        return [home for home in self._records.homes() if home.container == container]
+
+    def _tasks(
+        self,
+        work: Application,
+        home: Home,
+        found: Sources,
+        force: Callable[[Tree], Set[str] | None] | None,
+        only: str = "",
+    ) -> list[Task]:
+        scope = None if found.scope is None or "" in found.scope else found.scope
+        known: Known = self._records.known(home.id, scope)
+        trees = [tree for tree in self._records.trees(home.id) if only in ("", tree.id)]
+        return [
+            work.task(tree, known.get(tree.id, {}), frozenset() if force is None else force(tree))
+            for tree in trees
+        ]
+
+    def _carry_out(
+        self, work: Application, home: Home, tasks: list[Task], *, aside: str = "", tell: bool = True
+    ) -> None:
+        """Links are out of `git status` before they are there, and in it no more after they are gone."""
+        begun = [entry for task in tasks for entry in work.begun(task)]
+        again = [
+            path
+            for task in tasks
+            for path in (
+                *(each.path for each in task.plan.replaces),
+                *(each.path for each in task.plan.settles),
+            )
+        ]
+        if begun or again:
+            excludes.change(home.git_dir, [*(entry.path for entry in begun), *again])
+        if begun:
+            self._records.begin(begun)
+            reached("sync.apply:recorded")
+        for task in tasks:
+            work.carry_out(task, aside)
+        reached("sync.apply:done")
+        done = [entry for task in tasks for entry in (*task.made, *task.updated, *task.settled)]
+        gone = [(task.tree.id, path) for task in tasks for path in task.forgotten]
+        self._records.end(done, gone, _event(home, tasks) if tell else None)
+        reached("sync.apply:told")
+        if gone:
+            excludes.change(home.git_dir, (), self._records.nowhere(home.id, (path for _, path in gone)))
+
+
+def _linked(task: Task) -> Linked:
+    made = [task.recorded[path].kind for path in task.plan.standing]
+    made += [entry.want.kind for entry in (*task.made, *task.updated, *task.settled)]
+    told = [f"{each.path}: {each.reason}; {each.hint}" for each in task.obstacles]
+    told += [f"{each.path}: {each.reason}; {each.hint}" for each in task.failures]
+    told += [task.trouble] if task.trouble else []
+    return Linked(links=made.count("link"), copies=made.count("copy"), conflicts=tuple(told))
+
+
+def _home(repo: Repo) -> Home:
+    return Home(repo.id, repo.git_dir, repo.trunk or repo.git_dir, repo.container)
+
+
+def _event(home: Home, tasks: list[Task]) -> Event | None:
+    touched = [task for task in tasks if task.touched or task.forgotten]
+    if not any(task.touched for task in touched):
+        return None
+    return Event(
+        type="sync.applied",
+        aggregate=f"repo:{home.id}",
+        payload={
+            "repo": home.name,
+            "container": home.container,
+            "made": sum(len(task.made) for task in tasks),
+            "updated": sum(len(task.updated) for task in tasks),
+            "removed": sum(len(task.removed) for task in tasks),
+            "obstacles": sum(len(task.obstacles) for task in tasks),
+            "failures": sum(len(task.failures) for task in tasks),
+            "worktrees": [task.tree.name for task in touched if task.touched],
+        },
+    )
+
+
+def _applied(
+    container: str, found: Sources, tasks: list[Task], aside: str, beside: tuple[Obstacle, ...]
+) -> Applied:
+    obstacles = (*beside, *(each for task in tasks for each in task.obstacles))
+    failures = [each for task in tasks for each in task.failures]
+    more = max(0, len(obstacles) - SHOWN) + max(0, len(failures) - SHOWN)
+    return Applied(
+        container=container,
+        made=sum(len(task.made) for task in tasks),
+        updated=sum(len(task.updated) for task in tasks),
+        removed=sum(len(task.removed) for task in tasks),
+        kept=tuple(path for task in tasks for path in task.kept),
+        aside=aside if os.path.isdir(aside) else "",  # noqa: PTH112 as text
+        worktrees=tuple(task.tree.name for task in tasks if task.touched),
+        refused=tuple(found.refused),
+        obstacles=tuple(obstacles[:SHOWN]),
+        failures=tuple(failures[:SHOWN]),
+        more=more,
+    )

@@ -84,6 +84,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     daemon: Daemon = Daemon()
     storage: Storage = Storage()
     ports: Ports = Ports()
+    worktrees: Worktrees = Worktrees()
 
     def database(self) -> Path:
         return Path(self.storage.path).expanduser() if self.storage.path else paths.database()

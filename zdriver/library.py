@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self, TypeVar, get_type_hints
 
+from zdriver.claims.api import ClaimsApi
+from zdriver.claims.client import Claims
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.context.model import Place
 from zdriver.core import caller
@@ -24,6 +27,8 @@ from zdriver.daemon.api import DaemonApi
 from zdriver.rpc.client import TIMEOUT, Connection, proxy
 from zdriver.rpc.client import prepare as prepare_stubs
 from zdriver.rpc.events_api import EventsApi, Logged
+from zdriver.sync.api import SyncApi
+from zdriver.worktrees.api import WorktreesApi
 
 T = TypeVar("T")
 
@@ -34,6 +39,9 @@ class Driver:
     context: ContextApi
     snapshot: SnapshotApi
     restore: RestoreApi
+    worktrees: WorktreesApi
+    claims: Claims
+    sync: SyncApi
     daemon: DaemonApi
     events: EventsApi
 
@@ -42,8 +50,14 @@ class Driver:
         self.context = service("context", ContextApi)
         self.snapshot = service("snapshot", SnapshotApi)
         self.restore = service("restore", RestoreApi)
+        self.worktrees = service("worktrees", WorktreesApi)
+        self.claims = self._claims(service("claims", ClaimsApi))
+        self.sync = service("sync", SyncApi)
         self.daemon = service("daemon", DaemonApi)
         self.events = service("events", EventsApi)
+
+    def _claims(self, api: ClaimsApi) -> Claims:
+        return Claims(api, lambda: nullcontext(api))
 
     def call(self, method: str, result: type[T], **params: Any) -> T:
         """A method by its name, for those that have no Api class. Raises what the method raises."""
@@ -88,6 +102,15 @@ class Connected(Driver):
     def _proxy(self, service: str, api: type[Any]) -> Any:
         return proxy(self.connection, service, api)
 
+    def _claims(self, api: ClaimsApi) -> Claims:
+        @contextmanager
+        def another() -> Iterator[ClaimsApi]:
+            with self.connection.another() as connection:
+                yield proxy(connection, "claims", ClaimsApi)
+
+        # A call that waits has to be answered well before it counts as not answered.
+        return Claims(api, another, patience=self.connection.timeout / 2)
+
     def _call(self, method: str, result: type[T], params: dict[str, Any]) -> T:
         import msgspec
 
@@ -104,7 +127,7 @@ def prepare() -> None:
     import zdriver.daemon.starting  # noqa: F401 loaded is enough
 
     for service, api in get_type_hints(Driver).items():
-        prepare_stubs(service, api)
+        prepare_stubs(service, ClaimsApi if api is Claims else api)
 
 
 def connect(*, start: bool = True, timeout: float = TIMEOUT, client: str = "python") -> Driver:

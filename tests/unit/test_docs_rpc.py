@@ -6,6 +6,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from zdriver.claims.api import ClaimsApi
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.daemon.api import DaemonApi
 from zdriver.rpc.events_api import EventsApi
@@ -15,6 +16,7 @@ SERVICES: dict[str, type[Any]] = {
     "context": ContextApi,
     "snapshot": SnapshotApi,
     "restore": RestoreApi,
+    "claims": ClaimsApi,
     "events": EventsApi,
     "daemon": DaemonApi,
 }

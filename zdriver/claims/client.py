@@ -99,19 +99,27 @@ class Claims:
         session: str = "",
         cwd: str = "",
         agent: str = "",
+        force: str = "",
         lost: Callable[[ZdriverError], None] = lambda _error: None,
         waiting: Callable[[Turn], None] = lambda _turn: None,
     ) -> Iterator[Held]:
         """Hold it as long as the block runs; beats come from a thread. Released whatever happens.
 
-        `lost` is called, in that thread, when the claim is lost; `held.check()` raises then, and so
-        does the end of the block. What the agent held before is not released.
+        `force` is the reason to take it over from whoever holds it. `lost` is called, in that thread,
+        when the claim is lost; `held.check()` raises then, and so does the end of the block. What the
+        agent held before is not released: whoever claimed it does that.
         """
-        claim = self.claim(
-            name, lease=lease, wait=wait, pid=os.getpid(), session=session, cwd=cwd, agent=agent,
-            waiting=waiting,
-        )  # fmt: skip
-        held = Held(claim, self._another, lost, lease=lease or rules.BEATEN)
+        lease = lease or rules.BEATEN
+        if force:
+            claim = self._api.take(
+                name, reason=force, lease=lease, pid=os.getpid(), session=session, cwd=cwd, agent=agent
+            )
+        else:
+            claim = self.claim(
+                name, lease=lease, wait=wait, pid=os.getpid(), session=session, cwd=cwd, agent=agent,
+                waiting=waiting,
+            )  # fmt: skip
+        held = Held(claim, self._another, lost, lease=lease)
         try:
             with held:
                 yield held

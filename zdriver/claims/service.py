@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypedDict, TypeVar
 
+import msgspec
+
 from zdriver.claims import rows, rules
 from zdriver.claims.book import FIRST, Book
 from zdriver.claims.keeper import Keeper
@@ -79,11 +81,15 @@ class ClaimsService:
             taken = book.take(id=new_id(), agent=agent, lease=length, **who)
             return Outcome(claim=taken, holder=book.claim)
 
-        known = self._ledger.holder(worktree.id)
-        if known is not None and known.agent != agent and not request:
-            self._refuse_held(known)
+        before = self._ledger.holder(worktree.id)
+        if before is not None and before.agent != agent and not request:
+            self._refuse_held(before)
         asked = ("claim", worktree.id, agent, length)
-        return self._held(self._write(worktree.id, unit, request, *asked), worktree)
+        held = self._held(self._write(worktree.id, unit, request, *asked), worktree)
+        if held.again and before is not None and self._left(before):
+            # Its process was killed: whoever claims it again is the one to release it.
+            return msgspec.structs.replace(held, again=False)
+        return held
 
     def take(
         self,
@@ -307,6 +313,9 @@ class ClaimsService:
             raise InvalidInput(f"there is no process {pid}")
         who: _Who = {"pid": pid, "session": rules.session(session)}
         return rules.agent(agent or caller.agent()), rules.lease(lease), who
+
+    def _left(self, claim: Claim) -> bool:
+        return claim.pid is not None and claim.host == self._host and not self._alive(claim.pid)
 
     def _refuse_held(self, holder: Claim) -> None:
         raise rules.held(holder, to_datetime(self._ledger.read(lambda tx: tx.now())))

@@ -14,8 +14,8 @@ from zdriver.core.runtime import runtime_folder
 #: Seconds in which the fork server has to accept; after that the command runs here.
 HANDSHAKE = 2.0
 
-#: Commands that speak about the daemon, need the terminal for long, or start an editor on it.
-IN_PLACE = {"daemon", "demo", "--edit", "edit"}
+#: Commands that speak about the daemon, need the terminal for long, or start a program on it.
+IN_PLACE = {"daemon", "demo", "--edit", "edit", "--hold"}
 
 EXIT_INTERRUPTED = 130
 EXIT_UNAVAILABLE = 5

@@ -43,6 +43,15 @@ SECTIONS = (
         ),
     ),
     (
+        "Work side by side",
+        (
+            Entry("claim", "claim", "claim", "Hold a worktree, so that nobody else works in it."),
+            Entry("release", "claim", "release", "Let a worktree go; who waits gets it."),
+            Entry("sync", "sync", "sync", "Share configuration among the worktrees."),
+            Entry("claims", "claim", "claims", "List who holds what, and who held it."),
+        ),
+    ),
+    (
         "Set up",
         (
             Entry("setup", "setup", "setup", "Put zdriver into Zellij, or take it out."),

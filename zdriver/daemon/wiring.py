@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from zdriver.claims.api import ClaimsApi
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.core.clock import now_us
 from zdriver.core.config import load_config
@@ -14,6 +15,8 @@ from zdriver.daemon.attaching import BridgeApi
 from zdriver.rpc.events import Events
 from zdriver.rpc.events_api import EventsApi
 from zdriver.rpc.methods import MethodTable
+from zdriver.sync.api import SyncApi
+from zdriver.worktrees.api import WorktreesApi
 
 if TYPE_CHECKING:
     from zdriver.storage.sqlite.recovery import Recovery
@@ -42,6 +45,8 @@ class Assembly:
     components: list[Component] = field(default_factory=list)
     #: Zellij sessions whose plugin is connected
     plugins: Callable[[], int] = lambda: 0
+    #: what else the daemon stays for, idle or not: sync folders that it follows
+    followed: Callable[[], int] = lambda: 0
     #: methods of their own
     extend: list[Callable[[MethodTable], None]] = field(default_factory=list)
     #: what the user should hear about
@@ -85,10 +90,15 @@ def _stop(components: list[Component]) -> None:
 
 def assemble() -> Assembly:
     """Open the store and make every service. Raises StoreInUse and other ZdriverErrors."""
+    from zdriver.claims.service import ClaimsService
     from zdriver.context.service import ContextService
     from zdriver.context.snapshots import SnapshotService
+    from zdriver.daemon.queueing import Queueing
+    from zdriver.daemon.syncing import Syncing
     from zdriver.daemon.terminals import assemble_terminals
+    from zdriver.daemon.worktrees import assemble_worktrees, registry
     from zdriver.storage.sqlite import SqliteStore
+    from zdriver.sync.service import SyncService
 
     config = load_config()
     store = SqliteStore(config.database())
@@ -96,6 +106,11 @@ def assemble() -> Assembly:
         contexts = ContextService(store)
         snapshots = SnapshotService(store)
         events = Events(store)
+        known = registry(store)
+        claims = ClaimsService(store, known.find)
+        sync = SyncService(store, known, claims.guard)
+        syncing = Syncing(sync, store)
+        worktrees = assemble_worktrees(store, known, guard=claims.guard, linker=sync)
         bridges, restores = assemble_terminals(store, contexts, snapshots, config)
         snapshots.capturer = bridges.captured
         contexts.name_now = bridges.name_now
@@ -104,14 +119,18 @@ def assemble() -> Assembly:
                 "context": (ContextApi, contexts),
                 "snapshot": (SnapshotApi, snapshots),
                 "restore": (RestoreApi, restores),
+                "worktrees": (WorktreesApi, worktrees.service),
+                "claims": (ClaimsApi, claims),
+                "sync": (SyncApi, sync),
                 "bridge": (BridgeApi, bridges),
                 "events": (EventsApi, events),
             },
-            extend=[events.register],
+            extend=[events.register, Queueing(claims).register],
             notices=lambda: _notices(store.recovery(), now_us() - NEWS_DAYS * 86_400_000_000),
             news=lambda since: _notices(store.recovery(), since),
-            components=[bridges],
+            components=[bridges, claims.keeper, worktrees.settling, syncing],
             plugins=bridges.count,
+            followed=syncing.count,
             leaving=bridges.leaving,
             close=store.close,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -48,9 +48,9 @@ class Adding:
         locks: Locks,
         guard: Guard | None,
         *,
-        branch: str,
+        branch: Callable[[], str],
     ) -> None:
-        """branch: the template of the setting `worktrees.branch`."""
+        """branch: the setting `worktrees.branch`."""
         self._registry = registry
         self._store = registry.store
         self._creating = creating
@@ -69,7 +69,7 @@ class Adding:
         branch = (
             names.checked_branch(asked.branch)
             if asked.branch
-            else names.branch(self._template, kind.name, safe)
+            else names.branch(self._template(), kind.name, safe)
         )
         path = f"{repo.container.rstrip('/')}/{name}"
         with self._locks.held(repo.id, names.key(name)):

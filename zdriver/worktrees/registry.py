@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -25,8 +25,10 @@ from zdriver.worktrees.reconciling import Findings, Seen
 class Registry:
     """Repositories and worktrees of this machine. Thread-safe: all state is in the store."""
 
-    def __init__(self, store: Store, *, host: str | None = None, path: str = "") -> None:
-        """path: the template of the setting `worktrees.path`. Raises Unavailable as `host_id` does."""
+    def __init__(
+        self, store: Store, *, host: str | None = None, path: Callable[[], str] = lambda: ""
+    ) -> None:
+        """path: the setting `worktrees.path` as it is now. Raises Unavailable as `host_id` does."""
         self.store = store
         self.host = host_id() if host is None else host
         self._path = path
@@ -82,7 +84,7 @@ class Registry:
             trunk=found.trunk,
             container=os.path.realpath(
                 rules.container(
-                    self._path,
+                    self._path(),
                     trunk=found.trunk,
                     git_dir=found.git_dir,
                     home=os.path.expanduser("~"),  # noqa: PTH111 as text

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zdriver.core import caller
-from zdriver.core.errors import Conflict, InvalidInput, NotFound
+from zdriver.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import rows, rules
 from zdriver.worktrees.locks import Locks
@@ -39,26 +40,32 @@ class WorktreesService:
     def __init__(
         self,
         registry: Registry,
-        removing: Removals,
+        removing: Removals | None = None,
         guard: Guard | None = None,
         linker: Linker | None = None,
         resources: Resources | None = None,
         *,
-        branch: str = "{type}-{name}",
+        branch: Callable[[], str] = lambda: "{type}-{name}",
         locks: Locks | None = None,
         settler: Settler | None = None,
     ) -> None:
-        """branch: the setting `worktrees.branch`. locks: shared with `removing`, which uses the key
-        (repository's id, `names.key` of the name). settler: finishes removals that were killed.
+        """branch: the setting `worktrees.branch` as it is now. settler: finishes removals that were killed.
+        locks: shared with `removing`, which uses the key (repository's id, `names.key` of the name).
         """
         self._registry = registry
-        self._removing = removing
+        self._removals = removing
         self._guard = guard
         self._linker = linker
         self._resources = resources
         self._branch = branch
         self._locks = locks or Locks()
         self._settler = settler
+
+    @property
+    def _removing(self) -> Removals:
+        if self._removals is None:
+            raise Unavailable("nothing is removed here", hint="use zdriver.connect()")
+        return self._removals
 
     @cached_property
     def _creating(self) -> Creating:

@@ -25,6 +25,7 @@ class Failure(NamedTuple):
     err: str
 
 
+_SAYS = ("fatal:", "error:", "! [")  #: how git begins a line that says why
 _LOCK = re.compile(r"Unable to create '(.+?\.lock)': File exists", re.DOTALL)
 _DUBIOUS = re.compile(r"detected dubious ownership in repository at '(.+?)'\n", re.DOTALL)
 
@@ -38,7 +39,7 @@ def lock_in_the_way(err: str) -> str:
 def words(err: str) -> str:
     """git's lines in one: errors first, its last line always among them."""
     lines = [line.strip() for line in err.splitlines() if line.strip()]
-    main = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    main = [line for line in lines if line.startswith(_SAYS)]
     if lines and lines[-1] not in main:
         main.append(lines[-1])
     text = "; ".join(line.removeprefix("fatal: ").removeprefix("error: ") for line in main)
@@ -48,7 +49,7 @@ def words(err: str) -> str:
 def _rest(err: str) -> str:
     """The lines that `words` leaves out."""
     lines = [line.strip() for line in err.splitlines() if line.strip()]
-    return _short("; ".join(line for line in lines[:-1] if not line.startswith(("fatal:", "error:"))))
+    return _short("; ".join(line for line in lines[:-1] if not line.startswith(_SAYS)))
 
 
 def _short(text: str) -> str:
@@ -72,7 +73,7 @@ def translated(failure: Failure) -> ZdriverError:
     name = _name(failure.args)
     for pattern, kind, hint in _KNOWN:
         if pattern.search(err):
-            return kind(f"{name}: {said}", hint=hint or _rest(err))
+            return kind(f"{name}: {said}", hint="; ".join(filter(None, (hint, _rest(err)))))
     return ZdriverError(f"{name}: {said}", hint=_rest(err))
 
 
@@ -96,12 +97,12 @@ _KNOWN: tuple[tuple[re.Pattern[str], type[ZdriverError], str], ...] = tuple(
             Unavailable,
             "make room on that disk, then again",
         ),
-        (r"Read-only file system|Permission denied", Unavailable, ""),
         (r"safe\.bareRepository", Unavailable, "git config --global safe.bareRepository all"),
         (r"already (checked out|used by worktree) at", Conflict, ""),
         (r"already exists", Conflict, ""),
-        (r"is locked|cannot lock ref", Conflict, ""),
+        (r"is locked|locked working tree|cannot lock ref|contains modified or untracked", Conflict, ""),
         (r"would be overwritten", Conflict, ""),
+        (r"stale info|! \[(remote )?rejected\]", Conflict, ""),
         (r"not a git repository", NotFound, ""),
         (r"couldn't find remote ref|Couldn't find remote ref", NotFound, ""),
         (r"does not appear to be a git repository", NotFound, ""),
@@ -110,6 +111,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], type[ZdriverError], str], ...] = tuple(
             Unavailable,
             "log in for that remote first: run the same git fetch by hand",
         ),
+        (r"Read-only file system|Permission denied", Unavailable, ""),
         (r"Could not resolve host|unable to access|Could not read from remote", Unavailable, ""),
         (
             r"Please tell me who you are|empty ident name|unable to auto-detect email",

@@ -13,7 +13,11 @@ Settings = Mapping[str, list[str]]
 
 def settings(git_dir: str, env: Mapping[str, str] | None = None) -> Settings:
     """Values by name: one git process. Raises what `calling.read` raises."""
-    return porcelain.config(calling.read(in_repo(git_dir), ("config", "--list", "-z"), env=env).out)
+    found = porcelain.config(calling.read(in_repo(git_dir), ("config", "--list", "-z"), env=env).out)
+    if "core.repositoryformatversion" not in found:
+        # `git config` passes over a repository that git refuses, without a word: let it say why.
+        calling.read(in_repo(git_dir), ("rev-parse", "--git-dir"), env=env)
+    return found
 
 
 def one(found: Settings, name: str) -> str:

@@ -10,12 +10,14 @@ from zdriver.claims.api import ClaimsApi
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.daemon.api import DaemonApi
 from zdriver.rpc.events_api import EventsApi
+from zdriver.worktrees.api import WorktreesApi
 
 PAGE = Path(__file__).parents[2] / "docs" / "rpc.md"
 SERVICES: dict[str, type[Any]] = {
     "context": ContextApi,
     "snapshot": SnapshotApi,
     "restore": RestoreApi,
+    "worktrees": WorktreesApi,
     "claims": ClaimsApi,
     "events": EventsApi,
     "daemon": DaemonApi,

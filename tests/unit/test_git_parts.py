@@ -18,28 +18,9 @@ from zdriver.git.targets import in_repo
 
 pieces = st.sampled_from(
     [
-        "a",
-        "-",
-        ".",
-        "..",
-        "/",
-        "//",
-        "@",
-        "{",
-        "@{",
-        "~",
-        "^",
-        ":",
-        "?",
-        "*",
-        "[",
-        "\\",
-        " ",
-        ".lock",
-        "ü",
-        "\x7f",
+        *("a", "-", ".", "..", "/", "//", "@", "{", "@{", "~", "^", ":", "?", "*", "[", "\\", " ", ".lock"),
+        *("HEAD", "refs/", "\t", "\n", "lock", "x", "\x01", "é", "ü", "\x7f"),
     ]
-    + ["HEAD", "refs/", "\t", "\n", "lock", "x", "\x01", "é"]
 )
 
 
@@ -60,7 +41,8 @@ def test_branch_names_as_git_judges_them(name: str) -> None:
 def test_packed_refs() -> None:
     text = (
         "# pack-refs with: peeled fully-peeled sorted \n"
-        f"{'a' * 40} refs/heads/main\n{'b' * 40} refs/tags/v1\n^{'c' * 40}\n{'d' * 64} refs/heads/ünï x\nbroken\n"
+        f"{'a' * 40} refs/heads/main\n{'b' * 40} refs/tags/v1\n^{'c' * 40}\n"
+        f"{'d' * 64} refs/heads/ünï x\nbroken\n"
     )
     assert refs.parse_packed(text) == {
         "refs/heads/main": "a" * 40,
@@ -140,7 +122,8 @@ def test_a_commit_s_parts() -> None:
     raw = (
         b"tree " + b"a" * 40 + b"\nparent " + b"b" * 40 + b"\nparent " + b"c" * 40 + b"\n"
         b"author \xc3\x9cn <x@y> 1600000000 -0130\ncommitter C <c@d> 1 +0000\n"
-        b"encoding ISO-8859-1\ngpgsig -----BEGIN\n author fake <f@f> 1 +0000\n\nsubject\n\nauthor not <me@x> 2 +0000\n"
+        b"encoding ISO-8859-1\ngpgsig -----BEGIN\n author fake <f@f> 1 +0000\n\n"
+        b"subject\n\nauthor not <me@x> 2 +0000\n"
     )
     said = replaying.parse_commit(raw)
     assert said.parents == ["b" * 40, "c" * 40]
@@ -168,10 +151,18 @@ def test_files_named_up_to_five() -> None:
     [
         ("fatal: not a git repository (or any parent)", NotFound, "not a git repository", ""),
         ("error: a\nhelper: b\nfatal: c", ZdriverError, "git fetch: a; c", "helper: b"),
-        ("remote: log in\nfatal: could not read Username for 'https://x': terminal prompts disabled",)
-        + (Unavailable, "could not read Username", "run the same git fetch by hand; remote: log in"),
-        ("git@x: Permission denied (publickey).\r\nfatal: Could not read from remote repository.",)
-        + (Unavailable, "Could not read from remote", "Permission denied (publickey)"),
+        (
+            "remote: log in\nfatal: could not read Username for 'https://x': terminal prompts disabled",
+            Unavailable,
+            "could not read Username",
+            "run the same git fetch by hand; remote: log in",
+        ),
+        (
+            "git@x: Permission denied (publickey).\r\nfatal: Could not read from remote repository.",
+            Unavailable,
+            "Could not read from remote",
+            "Permission denied (publickey)",
+        ),
         (
             "fatal: cannot create directory at 'x': No space left on device",
             Unavailable,

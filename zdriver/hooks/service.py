@@ -101,7 +101,7 @@ class HooksService:
         if not wishes.hooks:
             return ()
         review = repofile.is_review(worktree)
-        commit = (head_commit(worktree.path) or "") if review else ""
+        commit = (head_commit(worktree.path) or "none") if review else ""
         approved = self._store.read(lambda tx: _approved(tx, repo.id))
         made = []
         for hook in (name for name in HOOKS if name in wishes.hooks):

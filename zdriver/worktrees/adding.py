@@ -13,7 +13,7 @@ from zdriver.core.errors import Conflict, NotFound
 from zdriver.git.tops import top_and_git_dir
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import names, rows, rules
-from zdriver.worktrees.branching import Branching
+from zdriver.worktrees.branching import Branching, Start
 from zdriver.worktrees.creating import Creating, Wanted
 from zdriver.worktrees.locks import Locks
 from zdriver.worktrees.model import Added, PullRequest, Repo, Worktree
@@ -34,6 +34,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     env: Mapping[str, str] | None = None
     request: str = ""
     pull_request: PullRequest | None = None
+    start: Start | None = None  #: decided already; else `Branching` does
 
     def digest(self) -> str:
         return rows.digest("add", self.type, self.name, self.base, self.branch) if self.request else ""
@@ -81,7 +82,7 @@ class Adding:
                 type=kind.name,
                 title=title,
                 path=path,
-                start=branching.start(branch, base=asked.base, type_base=kind.base),
+                start=asked.start or branching.start(branch, base=asked.base, type_base=kind.base),
                 agent=asked.agent,
                 pull_request=asked.pull_request,
                 request=asked.request,

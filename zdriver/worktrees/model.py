@@ -107,6 +107,22 @@ class Added(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to `review`."""
+
+    worktree: Worktree
+    created: bool  #: False: it was there already
+    commit: str  #: the pull request's head, as it is on the remote now
+    updated: bool = False  #: it was there, and was brought to that commit
+    reason: str = ""  #: why it was not, in words; "" when it stands there, or ahead of it
+    before: str = ""  #: commit that it stood at; after a force push it is kept under a ref
+    state: str = ""  #: "open", "closed", "merged"; "" when the forge does not say
+    forge: str = ""  #: who was asked
+    linked: Linked = Linked()
+    provided: Provided = Provided()
+    warnings: tuple[str, ...] = ()
+
+
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to `remove`."""
 

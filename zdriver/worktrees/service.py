@@ -30,6 +30,7 @@ from zdriver.worktrees.registry import Registry
 
 if TYPE_CHECKING:  # loaded at the first use: a daemon without worktrees needs none of it
     from zdriver.worktrees.adding import Adding
+    from zdriver.worktrees.branching import Start
     from zdriver.worktrees.creating import Creating
     from zdriver.worktrees.repairing import Repairing
 
@@ -117,6 +118,7 @@ class WorktreesService:
         env: dict[str, str] | None = None,
         request: str = "",
         pull_request: PullRequest | None = None,
+        start: Start | None = None,
     ) -> Added:
         """`add`, for a pull request: in this process only."""
         from zdriver.worktrees.adding import Asked
@@ -132,6 +134,7 @@ class WorktreesService:
                 env=env,
                 request=request,
                 pull_request=pull_request,
+                start=start,
             )
         )
 

@@ -41,6 +41,7 @@ CREATE TABLE worktrees (
     pr_number INTEGER,
     pr_title TEXT NOT NULL DEFAULT '',
     pr_url TEXT NOT NULL DEFAULT '',
+    pr_branch TEXT NOT NULL DEFAULT '', -- that was made for it: only this one is ever moved to its head
     agent TEXT NOT NULL DEFAULT '', -- who made it
     created_at INTEGER NOT NULL,
     used_at INTEGER NOT NULL,

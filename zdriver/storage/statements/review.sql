@@ -1,0 +1,11 @@
+-- Worktrees of pull requests (migration 3).
+
+-- name: find
+SELECT w.id, w.pr_branch
+FROM worktrees w
+WHERE w.repo_id = :repo_id AND w.pr_number = :number AND w.removed_at IS NULL
+
+-- name: update
+UPDATE worktrees
+SET pr_title = :title, pr_url = :url, pr_branch = :branch, used_at = :at
+WHERE id = :id AND removed_at IS NULL

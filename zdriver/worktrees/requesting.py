@@ -1,0 +1,134 @@
+"""Which remote a pull request is of, what its forge says, and its commits: fetched, not trusted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from zdriver.core.errors import Ambiguous, NotFound, Unavailable, ZdriverError
+from zdriver.core.redact import redact_text
+from zdriver.forges.model import Declined, Place, Request
+from zdriver.git import branches, fetching, refs, settings
+from zdriver.plugins import forges
+from zdriver.worktrees import pullrefs
+from zdriver.worktrees.model import PullRequest, Repo
+
+_TITLE_MAX = 300
+_URL = re.compile(r"https?://[\x21-\x7e]{1,2000}", re.ASCII)
+#: Control characters, and those that make text read otherwise than it is.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+
+
+class Fetched(msgspec.Struct, frozen=True, kw_only=True):
+    """A pull request whose commits are here now, under `pullrefs.fetched`."""
+
+    request: Request
+    remote: str
+    commit: str
+    forge: str
+    upstream: str = ""  #: "origin/feature", when its branch is that one and stands at `commit`
+    warnings: tuple[str, ...] = ()
+
+    def pull_request(self) -> PullRequest:
+        url = self.request.url if _URL.fullmatch(self.request.url) else ""
+        title = redact_text(_UNSEEN.sub(" ", self.request.title).strip()[:_TITLE_MAX])[0]
+        return PullRequest(number=self.request.number, title=title, url=url)
+
+
+def fetch(repo: Repo, number: int, remote: str, environ: dict[str, str]) -> Fetched:
+    """Raises NotFound, Ambiguous, Unavailable, and what git says."""
+    found = settings.settings(repo.git_dir, environ)
+    names = _remotes(found, remote)
+    missing: NotFound | None = None
+    for name in names:
+        place = Place(
+            git_dir=repo.git_dir,
+            folder=repo.trunk if repo.trunk and Path(repo.trunk).is_dir() else repo.git_dir,
+            remote=name,
+            remote_url=settings.remote_url(found, name),
+            environ=environ,
+        )
+        try:
+            request, forge, warnings = ask(number, place)
+        except NotFound as error:
+            missing = missing or error
+            continue
+        return _fetched(repo, request, name, forge, warnings, environ)
+    assert missing is not None
+    raise missing
+
+
+def ask(number: int, place: Place) -> tuple[Request, str, tuple[str, ...]]:
+    """(what the first forge that knows it says, its name, why others could not say).
+
+    Raises NotFound, and Unavailable when none could say.
+    """
+    failed: list[Unavailable] = []
+    for forge in forges(place.remote_url, place.environ):
+        try:
+            request = forge.request(number, place)
+        except Declined:
+            continue
+        except Unavailable as error:
+            failed.append(error)
+            continue
+        except NotFound as error:
+            if failed:  # who knows more did not answer
+                raise NotFound(f"{error.message}; {failed[0].message}", hint=failed[0].hint) from error
+            raise
+        return request, forge.name, tuple(_told(error) for error in failed)
+    raise failed[0] if failed else NotFound(f"no forge knows {place.remote_url}", hint="docs/forges.md")
+
+
+def _told(error: Unavailable) -> str:
+    hint = f" ({error.hint})" if error.hint else ""
+    return f"{error.message}{hint}; asked git instead, which knows no title"
+
+
+def _remotes(found: settings.Settings, wanted: str) -> list[str]:
+    """In the order in which they are asked. Raises NotFound, Ambiguous."""
+    names = settings.remotes(found)
+    if not names:
+        raise NotFound(
+            "this repository has no remote, so it has no pull requests", hint="git remote add origin URL"
+        )
+    if wanted:
+        if wanted not in names:
+            raise NotFound(f"there is no remote {wanted!r}", hint=f"there are: {', '.join(names)}")
+        return [wanted]
+    chosen = [name for name in names if settings.one(found, f"remote.{name}.gh-resolved") == "base"]
+    usual = chosen[:1] or [name for name in ("upstream", "origin") if name in names]
+    if not usual and len(names) > 1:
+        raise Ambiguous(
+            f"whose pull request? There are the remotes {', '.join(names)}", hint=f"--remote {names[0]}"
+        )
+    return usual or names
+
+
+def _fetched(
+    repo: Repo, request: Request, remote: str, forge: str, warnings: tuple[str, ...], env: Mapping[str, str]
+) -> Fetched:
+    into = pullrefs.fetched(request.number)
+    fetching.fetch(repo.git_dir, remote, f"+{request.ref}:{into}", env=env)
+    commit = branches.resolve(repo.git_dir, into, env)
+    if commit is None:
+        raise ZdriverError(f"git fetched {request.ref} of {remote}, but it is no commit")
+    upstream = ""
+    if not request.fork and refs.valid_branch(request.branch):
+        upstream = _upstream(repo, remote, request.branch, commit, env)
+    return Fetched(
+        request=request, remote=remote, commit=commit, forge=forge, upstream=upstream, warnings=warnings
+    )
+
+
+def _upstream(repo: Repo, remote: str, branch: str, commit: str, env: Mapping[str, str]) -> str:
+    """The branch of the same repository that the request is made of, if it still stands there."""
+    ref = f"refs/remotes/{remote}/{branch}"
+    try:
+        fetching.fetch(repo.git_dir, remote, f"+refs/heads/{branch}:{ref}", env=env)
+    except NotFound:  # deleted, as after a merge
+        return ""
+    return f"{remote}/{branch}" if refs.read_ref(repo.git_dir, ref) == commit else ""

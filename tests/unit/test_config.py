@@ -118,7 +118,7 @@ def test_the_template_of_config_edit_names_every_setting_with_its_default() -> N
     from zdriver.cli.config import template
 
     text = template()
-    assert tomllib.loads(text).keys() == {"restore", "capture", "daemon", "storage"}
+    assert tomllib.loads(text).keys() == {name.partition(".")[0] for name in LEAVES}
     live = "\n".join(
         line[2:] if line.startswith("# ") and " = " in line else line for line in text.splitlines()[3:]
     )
@@ -134,3 +134,24 @@ def test_a_database_has_an_absolute_path(tmp_path: Path) -> None:
 def test_a_database_with_a_tilde_is_in_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert config.Config(storage=config.Storage(path="~/z.db")).database() == Path("/home/me/z.db")
+
+
+def test_templates_of_worktrees_are_checked_when_they_are_read(tmp_path: Path) -> None:
+    good = "[worktrees]\npath = '~/trees/{repo}'\nbranch = '{type}/{name}'"
+    assert load(written(tmp_path, good), {}).config.worktrees.branch == "{type}/{name}"
+    assert load(tmp_path / "none", {}).config.worktrees == config.Worktrees(path="", branch="{type}-{name}")
+    for wrong in (
+        "branch = 'x'",
+        "branch = '{type}'",
+        "branch = '{name}-{user}'",
+        "path = '{name}'",
+        "path = '{'",
+    ):
+        file = written(tmp_path, f"[worktrees]\n{wrong}")
+        with pytest.raises(InvalidInput) as refused:
+            load(file, {})
+        assert str(file) in refused.value.message
+        assert "allowed" in refused.value.message
+        assert refused.value.hint
+    with pytest.raises(InvalidInput, match=r"\$ZDRIVER_WORKTREES_BRANCH"):
+        load(tmp_path / "none", {"ZDRIVER_WORKTREES_BRANCH": "main"})

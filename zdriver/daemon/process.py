@@ -295,7 +295,8 @@ class Daemon(DaemonApi):
             old.close()
         self._forks.look()
         limit = self._config.daemon.idle_exit
-        if limit and not self._assembly.plugins() and self._server.idle_seconds() > limit:
+        stays = self._assembly.plugins() or self._assembly.followed()
+        if limit and not stays and self._server.idle_seconds() > limit:
             self._end("idle")
 
     def _execute_again(self) -> None:

@@ -33,6 +33,10 @@ class Registered(Protocol):
 
     def find(self, name: str = "", cwd: str = "") -> tuple[Repo, Worktree]: ...
 
+    def reconciled(self, repo: Repo) -> tuple[tuple[Worktree, ...], tuple[Worktree, ...]]: ...
+
+    def take_in(self, repo: Repo, foreign: Worktree) -> Worktree: ...
+
 
 class SyncService:
     """Thread-safe; one application at a time per container."""
@@ -53,8 +57,7 @@ class SyncService:
     # ---- SyncApi ------------------------------------------------------------------------
 
     def status(self, *, cwd: str = "") -> SyncStatus:
-        container = self._registry.repo(cwd).container
-        self.dealt_with(container)
+        container = self._container(cwd)
         there = shared.exists(container)
         rules = shared.load_rules(container)
         found = shared.scan(container, rules)
@@ -75,9 +78,7 @@ class SyncService:
         )
 
     def apply(self, *, cwd: str = "") -> Applied:
-        container = self._registry.repo(cwd).container
-        self.dealt_with(container)
-        return self.bring(container)
+        return self.bring(self._container(cwd))
 
     def repair(
         self,
@@ -93,9 +94,9 @@ class SyncService:
             repo, worktree = self._registry.find(name, cwd)
         else:
             repo, worktree = self._registry.repo(cwd), None
-        self.dealt_with(repo.container)
+        container, only = self._container(cwd, repo), worktree.id if worktree else ""
         if not force:
-            return self.bring(repo.container, only=worktree.id if worktree else "")
+            return self.bring(container, only=only)
         held: list[Obstacle] = []
 
         def allowed(tree: Tree) -> bool:
@@ -111,8 +112,8 @@ class SyncService:
 
         wanted = None if not paths else frozenset(path.removeprefix("./") for path in paths)
         return self.bring(
-            repo.container,
-            only=worktree.id if worktree else "",
+            container,
+            only=only,
             force=lambda tree: wanted if allowed(tree) else frozenset(),
             beside=held,
         )
@@ -189,6 +190,14 @@ class SyncService:
         return _applied(container, found, tasks, aside, tuple(beside))
 
     # ---- inside -------------------------------------------------------------------------
+
+    def _container(self, cwd: str, repo: Repo | None = None) -> str:
+        """Where a caller stands; worktrees that were made by other means belong to it from now on."""
+        repo = repo or self._registry.repo(cwd)
+        for foreign in self._registry.reconciled(repo)[1]:
+            self._registry.take_in(repo, foreign)
+        self.dealt_with(repo.container)
+        return repo.container
 
     def _lock(self, container: str) -> threading.RLock:
         with self._locking:

@@ -24,11 +24,13 @@ from zdriver.context.model import Place
 from zdriver.core import caller
 from zdriver.core.errors import Unavailable
 from zdriver.daemon.api import DaemonApi
+from zdriver.hooks.api import HooksApi
 from zdriver.rpc.client import TIMEOUT, Connection, proxy
 from zdriver.rpc.client import prepare as prepare_stubs
 from zdriver.rpc.events_api import EventsApi, Logged
 from zdriver.sync.api import SyncApi
 from zdriver.worktrees.api import WorktreesApi
+from zdriver.worktrees.reviews_api import ReviewsApi
 
 T = TypeVar("T")
 
@@ -40,6 +42,8 @@ class Driver:
     snapshot: SnapshotApi
     restore: RestoreApi
     worktrees: WorktreesApi
+    reviews: ReviewsApi
+    hooks: HooksApi
     claims: Claims
     sync: SyncApi
     daemon: DaemonApi
@@ -51,6 +55,8 @@ class Driver:
         self.snapshot = service("snapshot", SnapshotApi)
         self.restore = service("restore", RestoreApi)
         self.worktrees = service("worktrees", WorktreesApi)
+        self.reviews = service("reviews", ReviewsApi)
+        self.hooks = service("hooks", HooksApi)
         self.claims = self._claims(service("claims", ClaimsApi))
         self.sync = service("sync", SyncApi)
         self.daemon = service("daemon", DaemonApi)

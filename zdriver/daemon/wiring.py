@@ -12,11 +12,13 @@ from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.core.clock import now_us
 from zdriver.core.config import load_config
 from zdriver.daemon.attaching import BridgeApi
+from zdriver.hooks.api import HooksApi
 from zdriver.rpc.events import Events
 from zdriver.rpc.events_api import EventsApi
 from zdriver.rpc.methods import MethodTable
 from zdriver.sync.api import SyncApi
 from zdriver.worktrees.api import WorktreesApi
+from zdriver.worktrees.reviews_api import ReviewsApi
 
 if TYPE_CHECKING:
     from zdriver.storage.sqlite.recovery import Recovery
@@ -120,6 +122,8 @@ def assemble() -> Assembly:
                 "snapshot": (SnapshotApi, snapshots),
                 "restore": (RestoreApi, restores),
                 "worktrees": (WorktreesApi, worktrees.service),
+                "reviews": (ReviewsApi, worktrees.reviews),
+                "hooks": (HooksApi, worktrees.hooks),
                 "claims": (ClaimsApi, claims),
                 "sync": (SyncApi, sync),
                 "bridge": (BridgeApi, bridges),

@@ -10,9 +10,12 @@ from zdriver.core.config import load_config
 from zdriver.core.errors import ZdriverError
 from zdriver.hooks.leasing import Leases
 from zdriver.hooks.resources import RepoResources
+from zdriver.hooks.service import HooksService
 from zdriver.storage.port import Store
+from zdriver.worktrees.locks import Locks
 from zdriver.worktrees.ports import Guard, Linker, Removals, Settler
 from zdriver.worktrees.registry import Registry
+from zdriver.worktrees.reviewing import ReviewsService
 from zdriver.worktrees.service import WorktreesService
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,8 @@ class Settling:
 class Worktrees(NamedTuple):
     service: WorktreesService
     settling: Settling
+    hooks: HooksService
+    reviews: ReviewsService
 
 
 def registry(store: Store) -> Registry:
@@ -60,13 +65,21 @@ def assemble_worktrees(
     linker: Linker | None = None,
     settler: Settler | None = None,
 ) -> Worktrees:
+    resources = RepoResources(Leases(store, host=registry.host, ports=load_config().ports))
+    locks = Locks()
     service = WorktreesService(
         registry,
         removing,
         guard,
         linker,
-        RepoResources(Leases(store, host=registry.host, ports=load_config().ports)),
+        resources,
         branch=lambda: load_config().worktrees.branch,
+        locks=locks,
         settler=settler,
     )
-    return Worktrees(service, Settling(service))
+    return Worktrees(
+        service,
+        Settling(service),
+        HooksService(store, registry.find, resources.environment),
+        ReviewsService(registry, service, guard, locks),
+    )

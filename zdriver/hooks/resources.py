@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from zdriver.core.errors import ZdriverError
-from zdriver.hooks import copying, repofile
+from zdriver.hooks import repofile
 from zdriver.hooks.leasing import Leases
 from zdriver.worktrees.model import Provided, Repo, Worktree
+
+if TYPE_CHECKING:
+    from zdriver.hooks.copying import Copied
 
 
 class RepoResources:
@@ -22,7 +27,7 @@ class RepoResources:
 
         Nothing here is a reason to be without the worktree: what goes wrong is a warning.
         """
-        copied = copying.Copied(count=0)
+        copied: Copied | None = None
         warnings: list[str] = []
         try:
             copied = self._copy(worktree, repo)
@@ -36,9 +41,9 @@ class RepoResources:
         except ZdriverError as error:
             warnings.append(_told(error))
         return Provided(
-            copies=copied.count,
+            copies=0 if copied is None else copied.count,
             environment=self.environment(worktree, repo),
-            warnings=tuple(dict.fromkeys((*warnings, *copied.warnings))),
+            warnings=tuple(dict.fromkeys((*warnings, *(() if copied is None else copied.warnings)))),
         )
 
     def environment(self, worktree: Worktree, repo: Repo) -> dict[str, str]:
@@ -54,15 +59,14 @@ class RepoResources:
     def free(self, worktree_id: str) -> None:
         self._leases.free(worktree_id)
 
-    def _copy(self, worktree: Worktree, repo: Repo) -> copying.Copied:
-        if worktree.trunk or not repo.trunk:
-            return copying.Copied(count=0)
-        globs = repofile.globs(worktree, repo)
-        if not globs:
-            return copying.Copied(count=0)
+    def _copy(self, worktree: Worktree, repo: Repo) -> Copied | None:
+        """None: nothing is wanted. Raises ZdriverError, OSError."""
+        if worktree.trunk or not repo.trunk or not (globs := repofile.globs(worktree, repo)):
+            return None
         from zdriver.git.untracked import untracked
+        from zdriver.hooks.copying import copy_files
 
-        return copying.copy_files(repo.trunk, worktree.path, untracked(repo.trunk, globs))
+        return copy_files(repo.trunk, worktree.path, untracked(repo.trunk, globs))
 
 
 def _told(error: ZdriverError) -> str:

@@ -26,7 +26,7 @@ from zdriver.core.errors import Conflict, Unavailable, ZdriverError
 from zdriver.core.killpoint import reached
 from zdriver.git import branches, calling, contents, keeping, worktrees
 from zdriver.git.targets import in_repo
-from zdriver.worktrees import inspecting, removal_rules, trash
+from zdriver.worktrees import inspecting, pullrefs, removal_rules, trash
 from zdriver.worktrees.inspecting import Env, Seen
 from zdriver.worktrees.journal import Journal, Ticket
 from zdriver.worktrees.model import Removed
@@ -216,6 +216,7 @@ class Departing:
             self._forget(ticket)
             _at("forgotten")
             outcome = self._branches(ticket, outcome, wanted)
+            pullrefs.after_removal(ticket.repo, ticket.worktree)
             if self._resources is not None:
                 self._resources.free(ticket.worktree.id)
             gone = trash.delete(ticket.aside)

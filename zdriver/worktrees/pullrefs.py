@@ -27,15 +27,6 @@ def was(number: int, commit: str) -> str:
     return f"{folder(number)}was/{commit}"
 
 
-def known_head(repo: Repo, worktree: Worktree) -> str:
-    """The newest commit of the pull request that the forge is known to have; "" for no review."""
-    pull = worktree.pull_request
-    if pull is None:
-        return ""
-    found = (refs.read_ref(repo.git_dir, name(pull.number)) for name in (fetched, head))
-    return next((commit for commit in found if commit), "")
-
-
 def after_removal(repo: Repo, worktree: Worktree) -> int:
     """Take its refs away, once what it held is kept elsewhere; how many there were.
 

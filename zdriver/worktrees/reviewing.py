@@ -151,6 +151,7 @@ class ReviewsService:
                 title=pull.title,
                 url=pull.url,
                 branch=branch,
+                head=answer.commit,
                 at=tx.now(),
             )
             if answer.updated:

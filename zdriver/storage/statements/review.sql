@@ -6,6 +6,7 @@ FROM worktrees w
 WHERE w.repo_id = :repo_id AND w.pr_number = :number AND w.removed_at IS NULL
 
 -- name: update
+-- `head` becomes what the forge is known to have: removing it loses nothing up to there.
 UPDATE worktrees
-SET pr_title = :title, pr_url = :url, pr_branch = :branch, used_at = :at
+SET pr_title = :title, pr_url = :url, pr_branch = :branch, head = :head, used_at = :at
 WHERE id = :id AND removed_at IS NULL

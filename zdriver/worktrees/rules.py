@@ -82,6 +82,8 @@ def container(template: str, *, trunk: str, git_dir: str, home: str = "") -> str
     Raises InvalidInput.
     """
     parent, repo = _seat(trunk or git_dir, bare=not trunk)
+    if "/.git/modules/" in git_dir:  # a submodule's would be untracked files in what it is part of
+        parent = os.path.dirname(git_dir.partition("/.git/modules/")[0])  # noqa: PTH120 pure text
     if not template:
         own = os.path.basename(trunk).startswith("trunk-") or os.path.basename(git_dir) in (".bare",)  # noqa: PTH119 pure text
         if own or (not trunk and os.path.basename(git_dir) == ".git"):  # noqa: PTH119 pure text
@@ -191,6 +193,9 @@ def _distance(asked: str, text: str) -> float | None:
     if (at := text.find(asked)) >= 0:
         after = text[at - 1] in "-_/. "
         return (2 if after else 3) + at / 1000
+    initials = "".join(word[0] for word in re.split(r"[-_/. ]+", text) if word)
+    if len(asked) > 1 and asked in initials:
+        return 3.5 + len(text) / 1000
     gaps, position = 0, -1
     for letter in asked:
         found = text.find(letter, position + 1)

@@ -1,0 +1,89 @@
+"""Many processes that want one worktree: `python -m tests.integration.claims.racers race|wait N ROUNDS NAME`.
+
+race   each round all claim at once; who won releases it. One line a round: the winners' tokens
+wait   all wait for it, and let it go as soon as they have it. One line: the tokens as they came
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+
+import zdriver
+from zdriver.core.errors import Conflict
+from zdriver.library import Driver
+
+
+class Racer:
+    """A process of its own, with a connection of its own. It is told what to do by one byte."""
+
+    def __init__(self, number: int, name: str) -> None:
+        self.ours, theirs = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 1
+            try:
+                self.ours.close()
+                _be(theirs, f"agent-{number}", name)
+                code = 0
+            finally:
+                os._exit(code)
+        theirs.close()
+
+    def tell(self, what: bytes) -> None:
+        self.ours.send(what)
+
+    def said(self) -> int:
+        """A token; 0: it was held by another."""
+        data = self.ours.recv(32)
+        if not data:
+            raise EOFError(f"racer {self.pid} is gone")
+        return int(data)
+
+
+def _be(line: socket.socket, agent: str, name: str) -> None:
+    with zdriver.connect(timeout=60) as driver:
+        driver.claims.list()  # connected
+        line.send(b"0")
+        while word := line.recv(1):
+            line.send(b"%d" % _do(driver, word, agent, name))
+
+
+def _do(driver: Driver, word: bytes, agent: str, name: str) -> int:
+    if word == b"w":
+        token = driver.claims.claim(name, agent=agent, lease=60, wait=300).token
+        driver.claims.release(name, agent=agent, token=token)
+        return token
+    if word == b"r":
+        driver.claims.release(name, agent=agent)
+        return 0
+    try:
+        return driver.claims.claim(name, agent=agent).token
+    except Conflict:
+        return 0
+
+
+def main() -> None:
+    how, count, rounds, name = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    racers = [Racer(number, name) for number in range(count)]
+    for racer in racers:
+        racer.said()
+    for _ in range(rounds):
+        for racer in racers:
+            racer.tell(b"w" if how == "wait" else b"c")
+        tokens = [racer.said() for racer in racers]
+        won = [racer for racer, token in zip(racers, tokens, strict=True) if token]
+        print(json.dumps([token for token in tokens if token]), flush=True)
+        if how == "race":
+            for racer in won:
+                racer.tell(b"r")
+                racer.said()
+    for racer in racers:
+        racer.ours.close()
+        os.waitpid(racer.pid, 0)
+
+
+if __name__ == "__main__":
+    main()

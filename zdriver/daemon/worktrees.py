@@ -13,8 +13,9 @@ from zdriver.hooks.resources import RepoResources
 from zdriver.hooks.service import HooksService
 from zdriver.storage.port import Store
 from zdriver.worktrees.locks import Locks
-from zdriver.worktrees.ports import Guard, Linker, Removals, Settler
+from zdriver.worktrees.ports import Guard, Linker
 from zdriver.worktrees.registry import Registry
+from zdriver.worktrees.removing import Removing
 from zdriver.worktrees.reviewing import ReviewsService
 from zdriver.worktrees.service import WorktreesService
 
@@ -61,12 +62,11 @@ def assemble_worktrees(
     registry: Registry,
     *,
     guard: Guard,
-    removing: Removals | None = None,
-    linker: Linker | None = None,
-    settler: Settler | None = None,
+    linker: Linker,
 ) -> Worktrees:
     resources = RepoResources(Leases(store, host=registry.host, ports=load_config().ports))
     locks = Locks()
+    removing = Removing(registry, guard, linker, resources, locks=locks)
     service = WorktreesService(
         registry,
         removing,
@@ -75,7 +75,7 @@ def assemble_worktrees(
         resources,
         branch=lambda: load_config().worktrees.branch,
         locks=locks,
-        settler=settler,
+        settler=removing,
     )
     return Worktrees(
         service,

@@ -42,22 +42,28 @@ class Ledger:
         self._moving = threading.Lock()
 
     def judged(self, row: Row, now: int, *, agent: str, token: int) -> Claim | None:
+        """What `row` (of `claim.current`) means for who asks. Raises Conflict."""
         live = row["id"] is not None and row["expires_at"] > now
+        if token and not (live and row["token"] == token and row["agent"] == agent):
+            self.refuse_token(row["worktree_id"], token, agent)
         if live and row["agent"] != agent:
             raise rules.held(rows.claim(row), to_datetime(now))
         if token and not (live and row["token"] == token):
-            raise self.stale(row["worktree_id"], row["worktree"], token)
+            raise rules.stale(row["worktree"], token)
         return rows.claim(row) if live else None
 
-    def stale(self, worktree_id: str, name: str, token: int) -> Conflict:
-        def unit(tx: Reading) -> Conflict:
+    def refuse_token(self, worktree_id: str, token: int, agent: str) -> None:
+        """Raises Conflict for a claim that was the agent's: how it was lost."""
+
+        def unit(tx: Reading) -> Conflict | None:
             row = tx.one("claim.of_token", worktree_id=worktree_id, token=token)
-            if row is None:
-                return rules.stale(name, token)
+            if row is None or row["agent"] != agent:
+                return None
             after = tx.one("claim.after_token", worktree_id=worktree_id, token=token)
             return rules.lost(rows.claim(row), to_datetime(tx.now()), after["agent"] if after else "")
 
-        return self.read(unit)
+        if (lost := self.read(unit)) is not None:
+            raise lost
 
     def holder(self, worktree_id: str) -> Claim | None:
         """The live claim; an expired one counts as none. Raises NotFound."""

@@ -334,10 +334,12 @@ class ClaimsService:
     def _mine(self, done: Outcome, worktree: Worktree, agent: str, token: int) -> Claim:
         if done.claim is not None:
             return done.claim
+        if token:
+            self._ledger.refuse_token(worktree.id, token, agent)
         if done.holder is not None and done.holder.agent != agent:
             raise rules.held(done.holder, to_datetime(done.now))
         if token:
-            raise self._ledger.stale(worktree.id, worktree.name, token)
+            raise rules.stale(worktree.name, token)
         raise NotFound(f"nobody holds {worktree.name}", hint=f"claim it: `zdriver claim {worktree.name}`")
 
     @staticmethod

@@ -132,7 +132,7 @@ def assemble() -> Assembly:
             extend=[events.register, Queueing(claims).register],
             notices=lambda: _notices(store.recovery(), now_us() - NEWS_DAYS * 86_400_000_000),
             news=lambda since: _notices(store.recovery(), since),
-            components=[bridges, claims.keeper, worktrees.settling, syncing],
+            components=[bridges, claims.keeper, worktrees.settling, worktrees.expiring, syncing],
             plugins=bridges.count,
             followed=syncing.count,
             leaving=bridges.leaving,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from zdriver.core.config import load_config
 from zdriver.core.errors import ZdriverError
+from zdriver.daemon.expiring import Expiring
 from zdriver.hooks.leasing import Leases
 from zdriver.hooks.resources import RepoResources
 from zdriver.hooks.service import HooksService
@@ -48,6 +49,7 @@ class Settling:
 class Worktrees(NamedTuple):
     service: WorktreesService
     settling: Settling
+    expiring: Expiring
     hooks: HooksService
     reviews: ReviewsService
 
@@ -80,6 +82,7 @@ def assemble_worktrees(
     return Worktrees(
         service,
         Settling(service),
+        Expiring(removing),
         HooksService(store, registry.find, resources.environment),
         ReviewsService(registry, service, guard, locks),
     )

@@ -26,6 +26,7 @@ _TEXTS = 'text in quotes, or a list of texts: ["npm ci", "make db"]'
 _GLOBS = 'a list of paths below the trunk, with * and **: ["local.env", "certs/**"]'
 _PORTS = 'a list of environment variables, each once: ["WEB_PORT"]'
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,80}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}", re.ASCII)
 #: A port number in one of these would break the programs that are started with it.
 _TAKEN = re.compile(
@@ -59,7 +60,8 @@ def parse(text: str, where: str = FILE) -> Wishes:
             hook = cast(HookName, name.partition(".")[2])
             hooks[hook], lines[hook] = _commands(name, value, place), line
         else:
-            raise InvalidInput(f"{place}: {name} is no setting", hint=_near(name))
+            shown = name if _PLAIN.fullmatch(name) else json.dumps(name)[:80]
+            raise InvalidInput(f"{place}: {shown} is no setting", hint=_near(name))
     return Wishes(hooks=hooks, lines=lines, copy=copy, ports=ports)
 
 

@@ -177,11 +177,12 @@ class SyncService:
         with self._lock(container):
             shared.exists(container)
             rules = shared.load_rules(container)
-            found = shared.scan(container, rules, scope)
+            homes = self._homes(container)
+            found = shared.scan(container, rules, self._covered(homes, scope))
             work = Application(container, found)
             aside = str(places.data_dir() / "aside" / new_id())
             tasks: list[Task] = []
-            for home in self._homes(container):
+            for home in homes:
                 mine = self._tasks(work, home, found, force or (lambda _tree: frozenset()), only)
                 self._carry_out(work, home, mine, aside=aside)
                 tasks += mine
@@ -205,6 +206,14 @@ class SyncService:
 
     def _homes(self, container: str) -> list[Home]:
         return [home for home in self._records.homes() if home.container == container]
+
+    def _covered(self, homes: list[Home], scope: Scope) -> Scope:
+        """Where a folder of sync/ was linked as a whole, or a file is a folder by now, that one is meant."""
+        above = {each for path in scope or () for each in shared.parents(path)}
+        if scope is None or not above:
+            return scope
+        linked = {each for home in homes for each in above.difference(self._records.nowhere(home.id, above))}
+        return tuple(next((each for each in shared.parents(path) if each in linked), path) for path in scope)
 
     def _tasks(
         self,

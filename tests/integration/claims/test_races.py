@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import zdriver
@@ -44,4 +45,4 @@ def test_of_two_hundred_that_wait_each_gets_it(project: Path, daemons: Daemons) 
         kept = driver.claims.list(all=True, limit=1000)
     assert len(kept) == RACERS
     held = sorted((claim.claimed_at, claim.ended_at) for claim in kept if claim.ended_at)
-    assert all(before[1] <= after[0] for before, after in zip(held, held[1:], strict=False)), "never two"
+    assert all(before[1] <= after[0] for before, after in pairwise(held)), "never two"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -42,9 +41,9 @@ def test_with_force_a_copy_is_kept_aside(place: Place, own: str) -> None:
         (place.trunk / "in/a").symlink_to("/etc/hostname")
     done = place.service.repair("trunk-main", paths=("in/a",), force=True, cwd=str(place.trunk), agent="me")
     assert (done.made, done.updated) == (0, 1)
-    assert os.readlink(place.trunk / "in/a") == "../../sync/repo/in/a"
+    assert str((place.trunk / "in/a").readlink()) == "../../sync/repo/in/a"
     kept = Path(done.aside) / "trunk-main" / "in" / "a"
-    assert os.readlink(kept) == "/etc/hostname" if own == "link" else kept.read_text() == "mine"
+    assert str(kept.readlink()) == "/etc/hostname" if own == "link" else kept.read_text() == "mine"
     assert (place.trunk / "b").read_text() == "stays"  # it was not named
 
 

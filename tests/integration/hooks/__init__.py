@@ -1,0 +1,1 @@
+"""Hooks, copies and ports of `.zdriver.toml`, with real git and a real store."""

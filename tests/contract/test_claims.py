@@ -121,11 +121,13 @@ def test_tokens_grow_with_every_claim_and_old_ones_are_refused(
     tokens.append(claims.take("feat-a", agent="one", reason="it hangs").token)
     assert tokens == sorted(set(tokens))
     guard: Guard = claims.guard
-    for token in tokens[:-1]:
+    for agent, token in zip(("one", "one", "two"), tokens[:-1], strict=True):
         with pytest.raises(Conflict, match="is lost"):
-            claims.check("feat-a", agent="one", token=token, cwd="/w/feat-a")
+            claims.check("feat-a", agent=agent, token=token, cwd="/w/feat-a")
         with pytest.raises(Conflict):
-            guard.check(here.id("feat-a"), agent="one", token=token)
+            guard.check(here.id("feat-a"), agent=agent, token=token)
+    with pytest.raises(Conflict, match="does not hold"):
+        claims.check("feat-a", agent="one", token=tokens[2], cwd="/w/feat-a")
     guard.check(here.id("feat-a"), agent="one", token=tokens[-1])
     assert claims.check("feat-a", agent="one", cwd="/") == guard.holder(here.id("feat-a"))
     with pytest.raises(Conflict, match="does not hold"):

@@ -47,7 +47,7 @@ def _be(line: socket.socket, agent: str, name: str) -> None:
     with zdriver.connect(timeout=60) as driver:
         driver.claims.list()  # connected
         line.send(b"0")
-        while word := line.recv(1):
+        while (word := line.recv(1)) != b"q":
             line.send(b"%d" % _do(driver, word, agent, name))
 
 
@@ -80,8 +80,8 @@ def main() -> None:
             for racer in won:
                 racer.tell(b"r")
                 racer.said()
-    for racer in racers:
-        racer.ours.close()
+    for racer in racers:  # told, for those forked later hold copies of its socket: closing ends nothing
+        racer.tell(b"q")
         os.waitpid(racer.pid, 0)
 
 

@@ -94,7 +94,7 @@ def test_the_same_request_is_one_approval_and_one_event(site: Site) -> None:
     for _ in range(2):
         site.driver.hooks.approve("", "post-create", digest=shown.digest, cwd=site.cwd, request="once")
     site.driver.hooks.approve("", "post-create", digest=shown.digest, cwd=site.cwd)
-    events = [each for each in site.driver.events.list() if each.event["event_type"] == "hook.approved"]
+    events = [each for each in site.driver.events.list() if each.event.event_type == "hook.approved"]
     assert len(events) == 1
 
 

@@ -62,7 +62,7 @@ class Place:
 
     def events(self) -> int:
         """`sync.applied` so far."""
-        rows = self.store.read(lambda tx: tx.all("event.after", after=0, limit=10_000))
+        rows = self.store.read(lambda tx: tx.all("event.after", sequence=0, limit=10_000))
         return sum(row["type"] == "sync.applied" for row in rows)
 
 

@@ -106,8 +106,11 @@ def confirm(question: str, *, default: bool = False) -> None:
 
 @contextmanager
 def progress(doing: str) -> Iterator[None]:
-    """Say `doing` on stderr if the block takes longer than a second and a person is watching."""
-    if settings().json or not sys.stderr.isatty():
+    """Say `doing` on stderr if the block takes longer than a second and a person is watching.
+
+    "" says nothing: for what shows itself what it does.
+    """
+    if not doing or settings().json or not sys.stderr.isatty():
         yield
         return
     timer = threading.Timer(PROGRESS_AFTER, lambda: click.echo(dim(f"{doing} …"), err=True))

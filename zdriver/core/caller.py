@@ -28,6 +28,20 @@ REPOSITORY_VARIABLES = _words(
     """
 )
 
+#: Of the process that was called, where this one stands in for it; 0: this is it.
+_stood_for = 0
+
+
+def stand_in_for(pid: int) -> None:
+    """From now on this process does what `pid` was called for (0: it is not known)."""
+    global _stood_for
+    _stood_for = pid
+
+
+def pids() -> tuple[int, ...]:
+    """This process, and the one that was called where another does its work (a fork server's child)."""
+    return (os.getpid(), _stood_for) if _stood_for > 0 else (os.getpid(),)
+
 
 def agent() -> str:
     """`$ZDRIVER_AGENT`, else `human:` and the user's name."""

@@ -16,7 +16,7 @@ import time
 from importlib import import_module
 from typing import TextIO
 
-from zdriver.core import limits
+from zdriver.core import caller, limits
 
 _SETTABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
@@ -31,7 +31,8 @@ def become(fields: list[bytes], fds: list[int], pid: int) -> int:
     fields  umask in octal, ignored and blocked signals in hexadecimal, number of arguments,
             arguments, environment as KEY=VALUE
     fds     for 0, 1, 2 and the working directory
-    pid     of the caller, whose resource limits are taken; 0 when it is not known
+    pid     of the caller, whose resource limits are taken, and who counts as the one that asks;
+            0 when it is not known
 
     Raises Refused.
     """
@@ -39,6 +40,7 @@ def become(fields: list[bytes], fds: list[int], pid: int) -> int:
         limits.take(limits.of(pid))
     except OSError as error:
         raise Refused from error
+    caller.stand_in_for(pid)
     os.setpgid(0, 0)  # so that signals reach the command and its children, and SIGTSTP stops it
     _take_descriptors(fds)
     umask, ignored, blocked, count, *words = fields

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import click
 
 from zdriver import __version__
-from zdriver.cli import streams
+from zdriver.cli import streams, travel
 from zdriver.cli.groups import Entry, LazyGroup
 from zdriver.cli.options import context_option, examples, json_option
 from zdriver.cli.output import show_error, wants_colour
@@ -107,6 +107,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     json = "--json" in (args[: args.index("--")] if "--" in args else args)
     streams.prepare()
+    travel.prepare()
     try:
         code = _invoke(args)
         sys.stdout.flush()

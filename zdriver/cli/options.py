@@ -163,6 +163,44 @@ def complete_generations(
     return _quietly(find)
 
 
+def complete_worktrees(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Names of this repository's worktrees; by a part of the name where none begins so."""
+    from zdriver.cli.services import services
+
+    def find() -> list[CompletionItem[str]]:
+        with services(start=False) as driver:
+            found = [line.worktree for line in driver.worktrees.list(conditions=False)]
+        begun = [each for each in found if each.name.startswith(incomplete)]
+        within = [each for each in found if incomplete.casefold() in each.name.casefold()]
+        return [CompletionItem(each.name, help=each.branch) for each in begun or within]
+
+    return _quietly(find)
+
+
+def complete_types(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Types of worktrees that can be made."""
+    from zdriver.cli.services import services
+    from zdriver.worktrees.rules import BUILTIN
+
+    def find() -> list[CompletionItem[str]]:
+        try:
+            with services(start=False) as driver:
+                known = driver.worktrees.types()
+        except (ZdriverError, OSError):
+            known = BUILTIN
+        return [
+            CompletionItem(each.name, help=each.description)
+            for each in known
+            if each.name.startswith(incomplete)
+        ]
+
+    return _quietly(find)
+
+
 def examples(*lines: str) -> str:
     """An epilog that shows how a command is used; click keeps its lines as they are."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

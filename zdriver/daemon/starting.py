@@ -22,6 +22,8 @@ START_TIMEOUT = 20.0
 
 #: Of the terminal, or the git hook, that happens to start the daemon; wrong for everybody after it.
 _NOT_INHERITED = {"ZELLIJ", "ZELLIJ_SESSION_NAME", "ZELLIJ_PANE_ID", "TMUX", "TMUX_PANE", "OLDPWD", "PWD"}
+#: Of the shell's function, for the one command that it runs.
+_NOT_INHERITED |= {"ZDRIVER_CD_FILE", "ZDRIVER_PREVIOUS"}
 #: `git rev-parse --local-env-vars`: what git tells its hooks about the one repository they are in.
 _NOT_INHERITED |= {
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",

@@ -3,6 +3,9 @@
 The hook stays in the caller's process group, as system(3) has it: the terminal's keys reach it as
 they reach any command, Ctrl-Z stops both and `fg` carries both on. Only the answer to a key differs:
 Ctrl-C and Ctrl-\\ end the hook, and its caller goes on to say so.
+
+What it prints goes to stderr: stdout is for the answer of the command that runs it. It reads from
+a terminal only, for a pipe's next line may be meant for the caller.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from types import FrameType
+
+import msgspec
 
 from zdriver.core.caller import REPOSITORY_VARIABLES
 from zdriver.core.errors import Unavailable
@@ -25,34 +30,47 @@ _KEYS = (signal.SIGINT, signal.SIGQUIT)
 #: What ends the caller: its hook must not be left behind.
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 #: Of the caller's environment, what means its own repository or its own shell function.
-_DROPPED = REPOSITORY_VARIABLES | {"ZDRIVER_CD_FILE", "ZDRIVER_TEST_KILL"}
+_DROPPED = REPOSITORY_VARIABLES | {"ZDRIVER_CD_FILE", "ZDRIVER_PREVIOUS", "ZDRIVER_TEST_KILL"}
 
 
-def run(hook: HookRun) -> int:
-    """Run its commands one after another until one fails; the exit code of the last one run.
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How a hook ended: with its last command, or with the first that failed."""
 
-    128 and the signal's number when a signal ended it, as a shell has it: 130 after Ctrl-C.
+    command: str
+    code: int  #: 128 and the signal's number when a signal ended it, as a shell has it: 130 after Ctrl-C
+
+
+def run(hook: HookRun) -> Ended:
+    """Run its commands one after another until one fails.
+
     Only in the main thread: it minds signals. Raises Unavailable when it cannot be started.
     """
     environ = {name: value for name, value in os.environ.items() if name not in _DROPPED}
     environ |= {**hook.environment, "PWD": hook.cwd}
     for command in hook.commands:
-        code = _run(command, hook, environ)
-        if code:
-            return code
-    return 0
+        if code := _run(command, hook, environ):
+            return Ended(command=command, code=code)
+    return Ended(command=hook.commands[-1], code=0)
 
 
 def _run(command: str, hook: HookRun, environ: dict[str, str]) -> int:
+    try:
+        return foreground([SHELL, "-c", command], cwd=hook.cwd, environ=environ)
+    except OSError as error:
+        raise Unavailable(
+            f"the hook {hook.hook} cannot be started in {hook.cwd}: {error.strerror}",
+            hint="is that folder there?",
+        ) from error
+
+
+def foreground(argv: list[str], *, cwd: str, environ: dict[str, str]) -> int:
+    """Run a program on the caller's terminal; its exit code, 128+n for a signal.
+
+    Only in the main thread: it minds signals. Raises OSError when it cannot be started.
+    """
     with _minding() as (running, ending):
-        try:
-            # Not under `with`: on an exception that would wait for the hook a second time.
-            child = subprocess.Popen([SHELL, "-c", command], cwd=hook.cwd, env=environ)
-        except OSError as error:
-            raise Unavailable(
-                f"the hook {hook.hook} cannot be started in {hook.cwd}: {error.strerror}",
-                hint="is that folder there?",
-            ) from error
+        # Not under `with`: on an exception that would wait for the program a second time.
+        child = subprocess.Popen(argv, cwd=cwd, env=environ)
         running.append(child)
         if ending:  # it came before there was a child to tell
             child.send_signal(ending[0])
@@ -85,3 +103,15 @@ def _minding() -> Iterator[tuple[list[subprocess.Popen[bytes]], list[int]]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stdin() -> int | None:
+    return None if os.isatty(0) else subprocess.DEVNULL
+
+
+def _stderr() -> int:
+    try:
+        os.fstat(2)
+    except OSError:  # the caller was started without one
+        return subprocess.DEVNULL
+    return 2

@@ -119,11 +119,13 @@ def test_whatever_is_lost_no_row_of_any_table_names_a_lost_one(tmp_path: Path) -
     """What recovery mends: every foreign key of the schema, those of tables yet to come as well."""
     connection = apsw.Connection(str(tmp_path / "zdriver.db"))
     migrate(connection, lambda: 1, lambda _: None)
+    newest = len(migrations("sqlite"))
+    assert set(upgrades.ROWS) == upgrades.tables(connection), "each table has a row"
     named = {parent for table in upgrades.tables(connection) for parent in _parents(connection, table)}
-    assert named >= {"contexts", "blobs", "events"}
+    assert named >= {"contexts", "blobs", "events", "repos", "worktrees"}
     for lost in sorted(named):
         connection.execute("SAVEPOINT whole")
-        upgrades.fill(connection, len(migrations("sqlite")))
+        upgrades.fill(connection, newest)
         connection.execute(f"DELETE FROM {lost}")
         salvage.mend(connection)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == [], lost

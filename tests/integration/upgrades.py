@@ -45,6 +45,51 @@ ROWS: dict[str, tuple[int, dict[str, object]]] = {
         },
     ),
     "dismissals": (2, {"host": "h", "generation": 5, "at": 6}),
+    "repos": (
+        3,
+        {
+            "id": "r", "host": "h", "git_dir": "/c/trunk/.git", "trunk": "/c/trunk", "container": "/c",
+            "remote": "r.git", "default_branch": "main", "added_at": 7, "seen_at": 8,
+        },
+    ),
+    "worktree_types": (3, {"name": "spike", "description": "to try", "base": "main", "at": 7}),
+    "worktrees": (
+        3,
+        {
+            "id": "w", "repo_id": "r", "name": "feat-x", "type": "feat", "title": "X", "branch": "feat-x",
+            "base": "main", "path": "/c/feat-x", "state": "ready", "step": "", "made_branch": 1,
+            "head": "f00", "owner": "", "pr_number": 123, "pr_title": "t", "pr_url": "u", "pr_branch": "b",
+            "agent": "a", "created_at": 8, "used_at": 9,
+        },
+    ),
+    "removals": (
+        3,
+        {
+            "id": "m", "worktree_id": "w", "repo_id": "r", "name": "feat-x", "branch": "feat-x",
+            "head": "f00", "ref": "refs/zdriver/removed/m", "work": "f01", "trash": "/c/.zdriver/m",
+            "forced": 1, "agent": "a", "removed_at": 10, "expires_at": 11,
+        },
+    ),
+    "worktree_ports": (3, {"host": "h", "port": 20000, "worktree_id": "w", "variable": "PORT", "at": 9}),
+    "hook_approvals": (3, {"repo_id": "r", "hook": "post-create", "digest": "d", "at": 9}),
+    "claims": (
+        3,
+        {
+            "id": "l", "worktree_id": "w", "agent": "a", "token": 4, "host": "h", "pid": 5, "session": "s",
+            "lease": 60, "claimed_at": 9, "expires_at": 69, "ended": "",
+        },
+    ),
+    "fences": (3, {"worktree_id": "w", "token": 4}),
+    "claim_waiters": (
+        3, {"seq": 2, "id": "q", "worktree_id": "w", "agent": "b", "since": 10, "until": 40},
+    ),
+    "sync_links": (
+        3,
+        {
+            "worktree_id": "w", "path": ".env", "source": "sync/repo/.env", "kind": "link",
+            "content": "../sync/repo/.env", "folders": 0, "at": 9,
+        },
+    ),
 }  # fmt: skip
 
 

@@ -133,7 +133,7 @@ def _fill(files: StoreFiles, aside: Path, backups: list[Path], clock: Clock, rea
         if done.rows == 0 or "contexts" in done.incomplete or "entries" in done.incomplete:
             _with_own_schema(files, aside, connection, done)
         backup, more = _from_backup(connection, backups, done)
-        salvage.mend(connection)
+        salvage.mend(connection, done.incomplete)
         salvage.rebuild_search(connection)
         recovery = Recovery(
             at=clock(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import apsw
@@ -22,6 +22,26 @@ _PAGE = 4096  #: bytes of a page in every store of ours
 #: Rowids that one damaged place may span, and looks at places, before the rest is given up.
 _STEP_MAX = 1 << 24
 _PROBES = 20_000
+#: Table, column → the table and key it names. What names another comes after that one's own line.
+_NAMED = (
+    ("deliveries", "sequence", "events", "sequence"),
+    ("snapshots", "content", "blobs", "key"),
+    ("snapshot_blobs", "generation", "snapshots", "generation"),
+    ("snapshot_blobs", "key", "blobs", "key"),
+    ("restores", "server", "zellij_servers", "key"),
+    ("worktrees", "repo_id", "repos", "id"),
+    ("removals", "repo_id", "repos", "id"),
+    ("removals", "worktree_id", "worktrees", "id"),
+    ("hook_approvals", "repo_id", "repos", "id"),
+    ("worktree_ports", "worktree_id", "worktrees", "id"),
+    ("claims", "worktree_id", "worktrees", "id"),
+    ("fences", "worktree_id", "worktrees", "id"),
+    ("claim_waiters", "worktree_id", "worktrees", "id"),
+    ("sync_links", "worktree_id", "worktrees", "id"),
+)
+#: Tables that know which fencing tokens were given out, and how many may be unknown when they are damaged.
+_TOKENS = frozenset({"claims", "fences"})
+_TOKENS_LOST = 1_000_000
 _ERRORS = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.SQLError, apsw.CantOpenError)
 
 
@@ -102,22 +122,56 @@ def rebuild_search(connection: apsw.Connection) -> None:
         )
 
 
-def mend(connection: apsw.Connection) -> None:
-    """Rows that name lost rows: give them what they name, or let them go. Raises apsw.Error."""
+def mend(connection: apsw.Connection, incomplete: Collection[str] = ()) -> None:
+    """Rows that name lost rows: give them what they name, or let them go. Raises apsw.Error.
+
+    incomplete  tables of which something was lost
+    """
     # What was written at a context whose row was lost is still worth finding.
     connection.execute(
         "INSERT INTO contexts (id, host, zellij_session, root, opened_at, closed_at)"
         " SELECT DISTINCT context_id, '', '', '(lost)', 0, 0 FROM entries"
         " WHERE context_id NOT IN (SELECT id FROM contexts)"
     )
-    for table, column, parent, key in (
-        ("deliveries", "sequence", "events", "sequence"),
-        ("snapshots", "content", "blobs", "key"),
-        ("snapshot_blobs", "generation", "snapshots", "generation"),
-        ("snapshot_blobs", "key", "blobs", "key"),
-        ("restores", "server", "zellij_servers", "key"),
-    ):
+    _mend_removed(connection)
+    for table, column, parent, key in _NAMED:
         connection.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT {key} FROM {parent})")
+    _mend_fences(connection, lost=not _TOKENS.isdisjoint(incomplete))
+
+
+def _mend_removed(connection: apsw.Connection) -> None:
+    """What a removal kept can be recovered as long as its worktree has a row: a lost one is made up.
+
+    A worktree that is still there needs none: git lists it, and the registry takes it in again.
+    """
+    connection.execute(
+        "INSERT INTO worktrees (id, repo_id, name, type, title, branch, base, path, state, made_branch,"
+        " head, agent, created_at, used_at, removed_at)"
+        " SELECT m.worktree_id, m.repo_id, m.name, substr(m.name, 1, max(instr(m.name, '-') - 1, 0)),"
+        " m.name, m.branch, r.default_branch, r.container || '/' || m.name, 'removed', 0,"
+        " m.head, m.agent, m.removed_at, m.removed_at, m.removed_at"
+        " FROM removals m JOIN repos r ON r.id = m.repo_id"
+        " WHERE m.worktree_id NOT IN (SELECT id FROM worktrees)"
+        " AND m.removed_at > 0 AND m.recovered_at IS NULL AND m.expired_at IS NULL"
+        " GROUP BY m.worktree_id"
+    )
+
+
+def _mend_fences(connection: apsw.Connection, *, lost: bool) -> None:
+    """A token that was given out is never given out again.
+
+    lost  some may have been given out that nothing tells of any more
+    """
+    connection.execute(
+        "INSERT INTO fences (worktree_id, token)"
+        " SELECT worktree_id, max(token) FROM claims WHERE true GROUP BY worktree_id"
+        " ON CONFLICT (worktree_id) DO UPDATE SET token = max(token, excluded.token)"
+    )
+    if lost:
+        connection.execute("UPDATE fences SET token = token + ?", (_TOKENS_LOST,))
+        connection.execute(
+            "INSERT OR IGNORE INTO fences (worktree_id, token) SELECT id, ? FROM worktrees", (_TOKENS_LOST,)
+        )
 
 
 def _tables(connection: apsw.Connection) -> list[str]:

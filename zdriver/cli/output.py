@@ -104,21 +104,30 @@ def confirm(question: str, *, default: bool = False) -> None:
         raise click.exceptions.Exit(1)
 
 
+#: What would say that something takes long; of the blocks that are under way.
+_timers: list[threading.Timer] = []
+
+
+def hush() -> None:
+    """Say nothing more of waiting in the blocks under way: a person is asked, or a program runs."""
+    for timer in _timers:
+        timer.cancel()
+
+
 @contextmanager
 def progress(doing: str) -> Iterator[None]:
-    """Say `doing` on stderr if the block takes longer than a second and a person is watching.
-
-    "" says nothing: for what shows itself what it does.
-    """
-    if not doing or settings().json or not sys.stderr.isatty():
+    """Say `doing` on stderr if the block takes longer than a second and a person is watching."""
+    if settings().json or not sys.stderr.isatty():
         yield
         return
     timer = threading.Timer(PROGRESS_AFTER, lambda: click.echo(dim(f"{doing} …"), err=True))
     timer.daemon = True
     timer.start()
+    _timers.append(timer)
     try:
         yield
     finally:
+        _timers.remove(timer)
         timer.cancel()
 
 

@@ -1,0 +1,109 @@
+"""Hooks of `.zdriver.toml` on the user's terminal: asked about, run, and said how they ended.
+
+Nothing here raises for what a hook does. Remarks go to stderr, with `--json` too: that a hook was
+left out is for whoever reads the envelope as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from zdriver.cli.output import bold, dim, hush, on_terminal, printable, red, yellow
+from zdriver.core.errors import Conflict, ZdriverError
+from zdriver.hooks.model import HookName, HookRun
+
+if TYPE_CHECKING:
+    from zdriver.library import Driver
+
+#: How often a text is shown that changes while it is asked about.
+_ASKED_MAX = 3
+
+
+def run_hook(driver: Driver, worktree: str, hook: HookName, *, cwd: str = "") -> bool:
+    """Run a hook if its text is approved; on a terminal it is asked about, else left out with a warning.
+
+    worktree  a name, or a path
+
+    False: it failed, could not be started, or its file cannot be read; that was said. True: it ran
+    well, there is none, or it was left out. Only in the main thread.
+    """
+    return ready(driver, worktree, hook, cwd=cwd)()
+
+
+def ready(
+    driver: Driver, worktree: str, hook: HookName = "post-remove", *, cwd: str = ""
+) -> Callable[[], bool]:
+    """Look up and ask now, run when called: for `post-remove`, whose file goes with the worktree.
+
+    What was shown is what runs, whatever the file says by then. See `run_hook`.
+    """
+    hush()
+    try:
+        found = _allowed(driver, worktree, hook, cwd)
+    except ZdriverError as error:
+        _warn(f"the hook {hook} was not run: {error.message}", error.hint)
+        return lambda: False
+    return lambda: found is None or _run(found)
+
+
+def _allowed(driver: Driver, worktree: str, hook: HookName, cwd: str) -> HookRun | None:
+    """What may be run; None: nothing. Raises InvalidInput, NotFound, Unavailable, Conflict."""
+    for _ in range(_ASKED_MAX):
+        found = driver.hooks.pending(worktree, hook, cwd=cwd)
+        if found is None or found.approved:
+            return found
+        if not on_terminal():
+            why = "it has changed since it was approved" if found.changed else "it is not approved"
+            command = f"zdriver worktree hooks approve {found.worktree}"
+            _warn(f"the hook {hook} of {found.worktree} was left out: {why}", f"read and allow it: {command}")
+            return None
+        show(found)
+        if not click.confirm("Run it, and from now on whenever it has this very text?", err=True):
+            _warn(f"the hook {hook} was left out", "")
+            return None
+        try:
+            driver.hooks.approve(worktree, hook, digest=found.digest, cwd=cwd)
+        except Conflict as error:
+            _warn(error.message, "this is what it says now")
+            continue
+        return msgspec.structs.replace(found, approved=True)
+    raise Conflict(f"the hook {hook} changes all the time", hint="zdriver worktree hooks list shows it")
+
+
+def show(hook: HookRun) -> None:
+    """The text that is asked about, on stderr; nothing of it can move the cursor."""
+    changed = yellow(", which has changed since you approved it") if hook.changed else ""
+    click.echo(f"{bold(printable(hook.worktree))} has a hook {bold(hook.hook)}{changed}:", err=True)
+    for line in hook.text.split("\n"):
+        click.echo(f"  {printable(line)}", err=True)
+    click.echo(dim(f"It runs in {printable(hook.cwd)}."), err=True)
+    if hook.reason:
+        click.echo(yellow(f"! {printable(hook.reason)}"), err=True)
+
+
+def _run(hook: HookRun) -> bool:
+    from zdriver.hooks.running import run
+
+    hush()
+    click.echo(dim(f"{hook.hook} of {printable(hook.worktree)} …"), err=True)
+    try:
+        ended = run(hook)
+    except ZdriverError as error:
+        _warn(error.message, error.hint)
+        return False
+    if ended.code:
+        line = printable(ended.command.strip().split("\n")[0])
+        said = f"the hook {hook.hook} of {hook.worktree} failed with exit code {ended.code}: {line}"
+        again = f"again: zdriver worktree hooks run {hook.hook} {hook.worktree}"
+        _warn(said, "" if hook.hook == "post-remove" else again)
+    return not ended.code
+
+
+def _warn(message: str, hint: str) -> None:
+    click.echo(f"{red('!')} {printable(message)}", err=True)
+    if hint:
+        click.echo(f"  {printable(hint)}", err=True)

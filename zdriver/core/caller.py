@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from zdriver.core.errors import Unavailable
@@ -43,15 +44,16 @@ def pids() -> tuple[int, ...]:
     return (os.getpid(), _stood_for) if _stood_for > 0 else (os.getpid(),)
 
 
-def agent() -> str:
-    """`$ZDRIVER_AGENT`, else `human:` and the user's name."""
-    return os.environ.get("ZDRIVER_AGENT", "").strip() or f"human:{_user()}"
+def agent(environ: Mapping[str, str] | None = None) -> str:
+    """`$ZDRIVER_AGENT`, else `human:` and the user's name; `environ`: of another process."""
+    env = os.environ if environ is None else environ
+    return env.get("ZDRIVER_AGENT", "").strip() or f"human:{_user(env)}"
 
 
-def _user() -> str:
+def _user(environ: Mapping[str, str]) -> str:
     for name in ("USER", "LOGNAME"):
-        if os.environ.get(name):
-            return os.environ[name]
+        if environ.get(name):
+            return environ[name]
     import pwd  # only where the environment does not say: most commands do without
 
     try:
@@ -77,11 +79,11 @@ def cwd() -> str:
     return str(real)
 
 
-def environment() -> dict[str, str]:
-    """What git, gh and hooks may need of the caller's environment."""
+def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What git, gh and hooks may need of the caller's environment, or of `environ`."""
     return {
         name: value
-        for name, value in os.environ.items()
+        for name, value in (os.environ if environ is None else environ).items()
         if (name in _NAMES or name.startswith(_PREFIXES))
         and name not in REPOSITORY_VARIABLES
         and _is_text(value)

@@ -76,6 +76,9 @@ class Worktrees(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: the repository lies in, {repo} its name; what is relative begins at {parent}
     path: str = ""
     branch: str = "{type}-{name}"  #: or "{type}/{name}"
+    #: Zellij layout of a worktree's tab, by name or whole path; "": zdriver-review for reviews, else
+    #: zdriver-agent
+    layout: str = ""
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -20,10 +20,12 @@ from zdriver.context.snapshots import Captured
 from zdriver.core import paths, platform
 from zdriver.core.errors import InvalidInput, Unavailable, ZdriverError
 from zdriver.core.ids import new_id
-from zdriver.daemon.attaching import Attached
+from zdriver.daemon.attaching import Attached, Opened
 from zdriver.daemon.live import LiveSession
 from zdriver.daemon.places import StatusLine, focused_cwd, status_line
 from zdriver.daemon.plugincalls import PluginCalls
+from zdriver.daemon.plugintrees import TreeCalls
+from zdriver.daemon.tabs import Tabs
 from zdriver.storage.port import Store
 from zdriver.zellij import sessions
 from zdriver.zellij.messages import Message
@@ -63,11 +65,19 @@ class Bridges:
         self._stopping = False
         self._coming_back = False
 
-    def connect(self, openings: Openings, restores: RestoreService, root_of: RootOf) -> None:
+    def connect(
+        self,
+        openings: Openings,
+        restores: RestoreService,
+        root_of: RootOf,
+        tabs: Tabs,
+        trees: TreeCalls,
+    ) -> None:
         """The services that in their turn need the live sessions."""
         self._openings = openings
-        self._calls = PluginCalls(self._contexts, self._snapshots, openings, restores)
+        self._calls = PluginCalls(self._contexts, self._snapshots, openings, restores, trees)
         self._root_of = root_of
+        self._tabs = tabs
 
     # ---- component ----------------------------------------------------------------------
 
@@ -123,6 +133,15 @@ class Bridges:
         # Shells of a renamed one ask by the old name.
         names += (name for session in live for name in sorted(session.former) if name)
         return tuple(dict.fromkeys(names))
+
+    def open_tab(self, *, zellij_session: str, path: str, name: str = "") -> Opened:
+        session = self.find(zellij_session)
+        if session is None:
+            raise Unavailable(
+                f'no plugin is connected in Zellij session "{zellij_session}"',
+                hint="`zdriver doctor` says what is missing",
+            )
+        return self._tabs.open(session, path, name)
 
     def _new_session(self, key: str, name: str, pid: int, client: int) -> LiveSession:
         id_ = new_id()
@@ -239,7 +258,7 @@ class Bridges:
         return not state.typed or str(found.cwd) == str(session.root)
 
     def status(self, session: LiveSession) -> StatusLine:
-        return status_line(session, self._contexts)
+        return status_line(session, self._contexts, self._tabs.standing_in)
 
     def serve(self, session: LiveSession, message: Message) -> object:
         return self._calls.serve(session, message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -10,6 +11,7 @@ from zdriver.context.api import ContextApi
 from zdriver.context.capture import State
 from zdriver.context.model import Place
 from zdriver.daemon.live import LiveSession
+from zdriver.worktrees.standing import Standing
 
 
 class TabStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +20,9 @@ class TabStatus(msgspec.Struct, frozen=True, kw_only=True):
     intent_at: datetime | None
     milestone: str
     milestone_at: datetime | None
+    worktree: str = ""  #: its name; "" outside of a registered one
+    holder: str = ""  #: the agent whose claim is live
+    held_until: datetime | None = None  #: in local time: the plugin, which knows no time zone, shows it
 
 
 class StatusLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,23 +49,26 @@ def _tab_cwd(session: LiveSession, position: int) -> str:
     shown = [pane for pane in state.panes if pane.tab == position and not pane.is_plugin]
     shown.sort(key=lambda pane: (not (pane.focused and pane.is_floating == floating), pane.is_floating))
     for pane in shown:
-        if cwd := _pane_cwd(session, pane.id):
+        if cwd := pane_cwd(session, pane.id):
             return cwd
     return ""
 
 
-def _pane_cwd(session: LiveSession, terminal: int) -> str:
+def pane_cwd(session: LiveSession, terminal: int) -> str:
+    """Working folder of what runs in a pane; "" when it is not known."""
     found = session.capture.processes.get(terminal)
     state = session.capture.state
     return (found.cwd if found is not None else "") or (state.cwds.get(terminal, "") if state else "")
 
 
 def place_of(session: LiveSession, pane: int | None) -> Place:
-    cwd = _pane_cwd(session, pane) if pane is not None else ""
+    cwd = pane_cwd(session, pane) if pane is not None else ""
     return Place(cwd=cwd or focused_cwd(session) or session.root, zellij_session=session.zellij_session)
 
 
-def status_line(session: LiveSession, contexts: ContextApi) -> StatusLine:
+def status_line(
+    session: LiveSession, contexts: ContextApi, standing_in: Callable[[str], Standing | None]
+) -> StatusLine:
     """What each tab shows: of the root of its focused terminal."""
     state = session.capture.state
     tabs = []
@@ -68,6 +76,7 @@ def status_line(session: LiveSession, contexts: ContextApi) -> StatusLine:
         cwd = _tab_cwd(session, tab.position) or session.root
         place = Place(cwd=cwd, zellij_session=session.zellij_session)
         status = contexts.status(place=place)
+        found = standing_in(cwd)
         tabs.append(
             TabStatus(
                 position=tab.position,
@@ -75,6 +84,9 @@ def status_line(session: LiveSession, contexts: ContextApi) -> StatusLine:
                 intent_at=status.intent_at,
                 milestone=status.milestone,
                 milestone_at=status.milestone_at,
+                worktree=found.name if found else "",
+                holder=found.holder if found else "",
+                held_until=found.until.astimezone() if found and found.until else None,
             )
         )
     return StatusLine(tabs=tuple(tabs))

@@ -13,9 +13,8 @@ from zdriver.context.restoring import RestoreService
 from zdriver.core.errors import InvalidInput
 from zdriver.daemon.live import LiveSession
 from zdriver.daemon.places import place_of
+from zdriver.daemon.plugintrees import LIST_MAX, TreeCalls
 from zdriver.zellij.messages import Message, decode
-
-LIST_MAX = 200  #: rows of a list that go down a pipe at once
 
 
 class _Text(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +41,13 @@ class PluginCalls:
         snapshots: SnapshotApi,
         openings: Openings,
         restores: RestoreService,
+        trees: TreeCalls,
     ) -> None:
         self._contexts = contexts
         self._snapshots = snapshots
         self._openings = openings
         self._restores = restores
+        self._trees = trees
 
     def serve(self, session: LiveSession, message: Message) -> object:
         """One request of a plugin. Raises what the service raises."""
@@ -68,6 +69,12 @@ class PluginCalls:
             return self._candidates(session)
         if message.method == "plugin.choose":
             return self._choose(session, decode(message.params, _Choice))
+        if message.method == "plugin.worktrees":
+            return self._trees.list(session, message.params)
+        if message.method == "plugin.add_worktree":
+            return self._trees.add(session, message.params)
+        if message.method == "plugin.open_tab":
+            return self._trees.open(session, message.params)
         raise InvalidInput(f"this daemon does not know {message.method}", hint="update zdriver")
 
     def _history(self, asked: _Query) -> list[Entry]:

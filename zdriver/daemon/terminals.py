@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from zdriver.context import choosing
@@ -16,9 +17,15 @@ from zdriver.core.clock import now_us
 from zdriver.core.config import Config, load_config
 from zdriver.core.runtime import home_folder
 from zdriver.daemon.bridges import Bridges
+from zdriver.daemon.plugintrees import TreeCalls
+from zdriver.daemon.tabs import Tabs
 from zdriver.git import worktree_top
+from zdriver.hooks.api import HooksApi
 from zdriver.storage.host import host_id
 from zdriver.storage.port import Store
+from zdriver.worktrees.api import WorktreesApi
+from zdriver.worktrees.registry import Registry
+from zdriver.worktrees.standing import standing
 from zdriver.zellij import sessions
 from zdriver.zellij.kdl import parse_dump, render_layout
 
@@ -28,7 +35,16 @@ class Terminals(NamedTuple):
     restores: RestoreService
 
 
-def assemble_terminals(store: Store, contexts: Contexts, snapshots: Snapshots, config: Config) -> Terminals:
+def assemble_terminals(
+    store: Store,
+    contexts: Contexts,
+    snapshots: Snapshots,
+    config: Config,
+    *,
+    known: Registry,
+    worktrees: WorktreesApi,
+    hooks: HooksApi,
+) -> Terminals:
     """The bridges are started and stopped by the caller; without a start there is no live session."""
     ledger = Ledger(store, host=host_id())
     bridges = Bridges(
@@ -59,7 +75,8 @@ def assemble_terminals(store: Store, contexts: Contexts, snapshots: Snapshots, c
         ended_by_itself=_ended_by_itself,
         clock=now_us,
     )
-    bridges.connect(openings, restores, root_of)
+    tabs = Tabs(root_of, partial(standing, known), _layout)
+    bridges.connect(openings, restores, root_of, tabs, TreeCalls(worktrees, hooks, tabs))
     return Terminals(bridges, restores)
 
 
@@ -83,6 +100,12 @@ def _policy(config: Config) -> choosing.Policy:
 def _commands(config: Config) -> CommandPolicy:
     given = config.restore.commands
     return CommandPolicy(run=given.run, suspend=given.suspend, never=given.never)
+
+
+def _layout(type_: str) -> str:
+    """The layout of a worktree's tab."""
+    named = load_config().worktrees.layout
+    return named or ("zdriver-review" if type_ == "review" else "zdriver-agent")
 
 
 def _ended_by_itself(server: SeenServer) -> bool:

@@ -113,7 +113,15 @@ def assemble() -> Assembly:
         sync = SyncService(store, known, claims.guard)
         syncing = Syncing(sync, store)
         worktrees = assemble_worktrees(store, known, guard=claims.guard, linker=sync)
-        bridges, restores = assemble_terminals(store, contexts, snapshots, config)
+        bridges, restores = assemble_terminals(
+            store,
+            contexts,
+            snapshots,
+            config,
+            known=known,
+            worktrees=worktrees.service,
+            hooks=worktrees.hooks,
+        )
         snapshots.capturer = bridges.captured
         contexts.name_now = bridges.name_now
         return Assembly(

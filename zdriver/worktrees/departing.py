@@ -32,6 +32,7 @@ from zdriver.worktrees.journal import Journal, Ticket
 from zdriver.worktrees.model import Removed
 from zdriver.worktrees.ports import Linker, Resources
 from zdriver.worktrees.removal_rules import Outcome
+from zdriver.worktrees.steps import point
 
 log = logging.getLogger(__name__)
 
@@ -324,7 +325,7 @@ class _Counted:
 
 
 def _at(step: str) -> None:
-    reached(f"worktrees.remove:{step}")
+    reached(point(step, "remove"))
 
 
 def _own(ticket: Ticket) -> str:

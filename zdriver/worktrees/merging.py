@@ -18,6 +18,7 @@ from zdriver.worktrees.inspecting import Asking, Seen
 from zdriver.worktrees.model import Repo, Worktree
 from zdriver.worktrees.ports import Guard
 from zdriver.worktrees.registry import Registry
+from zdriver.worktrees.steps import point
 
 WAYS = ("merge", "squash", "rebase")
 
@@ -78,4 +79,4 @@ def _reason(what: str, todo: str) -> removal_rules.Reason:
 
 
 def _at(step: str) -> None:
-    reached(f"worktrees.merge:{step}")
+    reached(point(step, "merge"))

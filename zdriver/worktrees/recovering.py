@@ -28,6 +28,7 @@ from zdriver.worktrees.journal import Journal, Ticket
 from zdriver.worktrees.locks import owner
 from zdriver.worktrees.model import Added, Linked, Provided, Repo
 from zdriver.worktrees.ports import Linker, Resources
+from zdriver.worktrees.steps import point
 
 log = logging.getLogger(__name__)
 
@@ -252,7 +253,7 @@ class Recovering:
 
 
 def _at(step: str) -> None:
-    reached(f"worktrees.recover:{step}")
+    reached(point(step, "recover"))
 
 
 def _mark(ticket: Ticket) -> str:

@@ -1,0 +1,34 @@
+"""Killed at any step of making a worktree: the next look finishes it or takes it back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.worktrees.world import World
+from zdriver.worktrees import steps
+
+#: What brings it in order: the same command again, the repair, the daemon's start.
+WAYS = ("add", "repair", "settle_all")
+#: From here on git has made all of it, so that it is finished and not taken back.
+WHOLE = steps.CREATION.index("checked-out")
+
+
+def settle(world: World, way: str) -> None:
+    given = {"type": "feat", "name": "a"} if way == "add" else {}
+    world.ok(way, **given)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_killed_creation_is_finished_or_taken_back(world: World, way: str) -> None:
+    before = world.agree() if world.known() else {}
+    for number, step in enumerate(steps.CREATION):
+        world.run("add", type="feat", name="a", kill=steps.point(step))
+        settle(world, way)
+        there = world.agree()
+        path = str(world.container / "feat-a")
+        if way == "add" or number >= WHOLE:
+            assert there == {**before, path: "feat-a"}, step
+            assert world.branches()["feat-a"] == world.trunk.head
+            world.ok("remove", name="a")
+        assert world.agree() == before, step
+        assert set(world.branches()) == {"main"}, step

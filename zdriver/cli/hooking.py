@@ -14,7 +14,7 @@ import msgspec
 
 from zdriver.cli.output import bold, dim, hush, on_terminal, printable, red, yellow
 from zdriver.core.errors import Conflict, ZdriverError
-from zdriver.hooks.model import HookName, HookRun
+from zdriver.hooks.model import Hook, HookName, HookRun
 
 if TYPE_CHECKING:
     from zdriver.library import Driver
@@ -23,19 +23,25 @@ if TYPE_CHECKING:
 _ASKED_MAX = 3
 
 
-def run_hook(driver: Driver, worktree: str, hook: HookName, *, cwd: str = "") -> bool:
+def run_hook(driver: Driver, worktree: str, hook: HookName, *, cwd: str = "", needed: bool = False) -> bool:
     """Run a hook if its text is approved; on a terminal it is asked about, else left out with a warning.
 
     worktree  a name, or a path
+    needed    to be left out counts as a failure
 
     False: it failed, could not be started, or its file cannot be read; that was said. True: it ran
     well, there is none, or it was left out. Only in the main thread.
     """
-    return ready(driver, worktree, hook, cwd=cwd)()
+    return ready(driver, worktree, hook, cwd=cwd, needed=needed)()
 
 
 def ready(
-    driver: Driver, worktree: str, hook: HookName = "post-remove", *, cwd: str = ""
+    driver: Driver,
+    worktree: str,
+    hook: HookName = "post-remove",
+    *,
+    cwd: str = "",
+    needed: bool = False,
 ) -> Callable[[], bool]:
     """Look up and ask now, run when called: for `post-remove`, whose file goes with the worktree.
 
@@ -47,11 +53,13 @@ def ready(
     except ZdriverError as error:
         _warn(f"the hook {hook} was not run: {error.message}", error.hint)
         return lambda: False
-    return lambda: found is None or _run(found)
+    if found is None:
+        return lambda: True
+    return lambda: _run(found) if found.approved else not needed
 
 
 def _allowed(driver: Driver, worktree: str, hook: HookName, cwd: str) -> HookRun | None:
-    """What may be run; None: nothing. Raises InvalidInput, NotFound, Unavailable, Conflict."""
+    """The hook, approved or not, said why if not; None: there is none. Raises ZdriverError."""
     for _ in range(_ASKED_MAX):
         found = driver.hooks.pending(worktree, hook, cwd=cwd)
         if found is None or found.approved:
@@ -60,11 +68,11 @@ def _allowed(driver: Driver, worktree: str, hook: HookName, cwd: str) -> HookRun
             why = "it has changed since it was approved" if found.changed else "it is not approved"
             command = f"zdriver worktree hooks approve {found.worktree}"
             _warn(f"the hook {hook} of {found.worktree} was left out: {why}", f"read and allow it: {command}")
-            return None
+            return found
         show(found)
         if not click.confirm("Run it, and from now on whenever it has this very text?", err=True):
             _warn(f"the hook {hook} was left out", "")
-            return None
+            return found
         try:
             driver.hooks.approve(worktree, hook, digest=found.digest, cwd=cwd)
         except Conflict as error:
@@ -74,15 +82,19 @@ def _allowed(driver: Driver, worktree: str, hook: HookName, cwd: str) -> HookRun
     raise Conflict(f"the hook {hook} changes all the time", hint="zdriver worktree hooks list shows it")
 
 
-def show(hook: HookRun) -> None:
+def show(hook: Hook | HookRun) -> None:
     """The text that is asked about, on stderr; nothing of it can move the cursor."""
     changed = yellow(", which has changed since you approved it") if hook.changed else ""
     click.echo(f"{bold(printable(hook.worktree))} has a hook {bold(hook.hook)}{changed}:", err=True)
-    for line in hook.text.split("\n"):
-        click.echo(f"  {printable(line)}", err=True)
-    click.echo(dim(f"It runs in {printable(hook.cwd)}."), err=True)
+    click.echo(indented(hook.text), err=True)
+    where = f"runs in {hook.cwd}" if isinstance(hook, HookRun) else f"stands in {hook.file}"
+    click.echo(dim(f"It {printable(where)}."), err=True)
     if hook.reason:
         click.echo(yellow(f"! {printable(hook.reason)}"), err=True)
+
+
+def indented(text: str) -> str:
+    return "\n".join(f"  {printable(line)}" for line in text.split("\n"))
 
 
 def _run(hook: HookRun) -> bool:

@@ -55,7 +55,8 @@ def run(hook: HookRun) -> Ended:
 
 def _run(command: str, hook: HookRun, environ: dict[str, str]) -> int:
     try:
-        return foreground([SHELL, "-c", command], cwd=hook.cwd, environ=environ)
+        argv = [SHELL, "-c", command]
+        return foreground(argv, cwd=hook.cwd, environ=environ, stdin=_stdin(), stdout=_stderr())
     except OSError as error:
         raise Unavailable(
             f"the hook {hook.hook} cannot be started in {hook.cwd}: {error.strerror}",
@@ -63,14 +64,22 @@ def _run(command: str, hook: HookRun, environ: dict[str, str]) -> int:
         ) from error
 
 
-def foreground(argv: list[str], *, cwd: str, environ: dict[str, str]) -> int:
+def foreground(
+    argv: list[str],
+    *,
+    cwd: str,
+    environ: dict[str, str],
+    stdin: int | None = None,
+    stdout: int | None = None,
+) -> int:
     """Run a program on the caller's terminal; its exit code, 128+n for a signal.
 
+    stdin, stdout: None for the caller's own, else as subprocess takes them.
     Only in the main thread: it minds signals. Raises OSError when it cannot be started.
     """
     with _minding() as (running, ending):
         # Not under `with`: on an exception that would wait for the program a second time.
-        child = subprocess.Popen(argv, cwd=cwd, env=environ)
+        child = subprocess.Popen(argv, cwd=cwd, env=environ, stdin=stdin, stdout=stdout)
         running.append(child)
         if ending:  # it came before there was a child to tell
             child.send_signal(ending[0])

@@ -129,7 +129,9 @@ def test_no_token_is_given_out_again(original: Path, tmp_path: Path, lost: str) 
     path = _damaged(original, tmp_path, lost)
     _opened(path)
     connection = apsw.Connection(str(path))
-    fences = dict(connection.execute("SELECT worktree_id, token FROM fences").fetchall())
+    fences = {
+        of: int(str(token)) for of, token in connection.execute("SELECT worktree_id, token FROM fences")
+    }
     connection.close()
     assert len(fences) == WORKTREES
     assert min(fences.values()) > TOKEN

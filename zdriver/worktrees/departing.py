@@ -26,7 +26,7 @@ from zdriver.core.errors import Conflict, Unavailable, ZdriverError
 from zdriver.core.killpoint import reached
 from zdriver.git import branches, calling, contents, keeping, worktrees
 from zdriver.git.targets import in_repo
-from zdriver.worktrees import inspecting, pullrefs, removal_rules, trash
+from zdriver.worktrees import inspecting, pullrefs, removal_rules, trash, trash_folders
 from zdriver.worktrees.inspecting import Env, Seen
 from zdriver.worktrees.journal import Journal, Ticket
 from zdriver.worktrees.model import Removed
@@ -188,26 +188,30 @@ class Departing:
         )
 
     def _keep_files(self, ticket: Ticket, seen: Seen, wanted: Wanted) -> tuple[str, int, int, int]:
-        """(commit of changes, untracked files, ignored files, submodules): what is kept of them."""
+        """(commit of changes, files that are kept, ignored ones that are not, submodules that are)."""
         top, into = ticket.aside, Path(ticket.trash)
-        found = seen.findings
         moved = _Counted()
-        work = ""
-        ignored = 0
+        work, files, deleted = "", 0, 0
         for again in range(3 if wanted.again else 1):
             if again:  # somebody may have written since
-                found = inspecting.look_inside(ticket.repo, str(top), seen.own, wanted.env).findings
+                seen = inspecting.look_inside(ticket.repo, str(top), seen.own, wanted.env)
+            found = seen.findings
             if found.staged or found.changed or found.conflicted or wanted.again:
                 work = keeping.save(str(top), seen.own, found.head, wanted.env)
-            count, inside = trash.survey(top, () if again else seen.ignored)
-            ignored += count
+            small = tuple(name for name in seen.ignored if trash.is_small(top / name))
+            large = tuple(name for name in seen.ignored if name not in small)
+            count, inside = trash.survey(top, () if again else large)
+            deleted += count
+            kept = (*found.untracked, *inside, *small)
+            trash_folders.note(top, (*kept, *found.hidden), into, without=seen.ignored)
             done = moved.count
             trash.keep(top, found.hidden, into / trash.HIDDEN, after_each=moved)
-            trash.keep(top, (*found.untracked, *inside), into / trash.FILES, after_each=moved)
+            trash.keep(top, kept, into / trash.FILES, after_each=moved)
+            files += moved.count - done
             if again and moved.count == done:
                 break
         submodules = trash.keep(top, found.submodules, into / trash.SUBMODULES)
-        return work, moved.count, ignored, submodules
+        return work, files, deleted, submodules
 
     # ---- kept -----------------------------------------------------------------------------
 
@@ -306,6 +310,7 @@ class Departing:
         for ref in (kept_ref(ticket.id), work_ref(ticket.id), also_ref(ticket.id)):
             branches.delete_ref(ticket.repo.git_dir, ref)
         trash.drop_empty(Path(ticket.trash))
+        trash_folders.drop(Path(ticket.trash))
         if self._linker is not None and Path(worktree.path).is_dir():
             try:
                 self._linker.link(worktree, ticket.repo)

@@ -20,7 +20,7 @@ from zdriver.core.errors import Conflict, NotFound, ZdriverError
 from zdriver.core.killpoint import reached
 from zdriver.git import branches, calling, contents, keeping, refs, worktrees
 from zdriver.storage.port import Transaction
-from zdriver.worktrees import rows, trash
+from zdriver.worktrees import rows, trash, trash_folders
 from zdriver.worktrees.creating import refuse_in_the_way
 from zdriver.worktrees.departing import STATE
 from zdriver.worktrees.inspecting import look_inside
@@ -55,7 +55,10 @@ class Recovering:
                 hint="`zdriver worktree recover` lists what can be recovered",
             )
         ticket = self._journal.removed(found.id, repo)
+        abandoned = ticket.worktree.id in self._journal.abandoned(repo.id)
         with self._journal.at_work(ticket.worktree):
+            if abandoned and (done := self._once_more(ticket, request, digest)) is not None:
+                return done
             refuse_in_the_way(ticket.worktree.path)
             ticket, warnings = _on_branch(ticket)
             self._begin(ticket)
@@ -70,17 +73,24 @@ class Recovering:
                 raise
             return self._finish(ticket, warnings, request, digest)
 
-    def resume(self, ticket: Ticket) -> bool:
-        """A recovery whose process was killed. True: it is back in its place, False: as removed as before."""
+    def _once_more(self, ticket: Ticket, request: str, digest: str) -> Added | None:
+        """A recovery of it was killed: to its end; None: it is as removed as before."""
+        begun = self._journal.ticket(ticket.worktree.id, ticket.repo)
+        if begun is None or begun.step != "recovering":
+            return None
+        return self.resume(begun, request, digest)
+
+    def resume(self, ticket: Ticket, request: str = "", digest: str = "") -> Added | None:
+        """A recovery whose process was killed. None: it is as removed as before."""
         worktree = ticket.worktree
         top = Path(worktree.path)
         own = keeping.pointed(str(top)) if top.is_dir() else ""
         if own and keeping.lock_reason(own) == _mark(ticket):
             self._place(ticket)
-            self._finish(msgspec.structs.replace(ticket, branch=_branch_of(own)), (), "", "")
-            return True
+            placed = msgspec.structs.replace(ticket, branch=_branch_of(own))
+            return self._finish(placed, (), request, digest)
         self.back(ticket)
-        return False
+        return None
 
     # ---- building ---------------------------------------------------------------------------
 
@@ -121,6 +131,7 @@ class Recovering:
         refused = trash.put_back(into / trash.FILES, top, after_each=lambda: _at("untrashing"))
         _put_over(into / trash.HIDDEN, top)
         self._submodules(ticket, top, own)
+        trash_folders.restore(top, into)
         self._state(ticket, own)
         _at("whole")
         return (f"in the way of {', '.join(refused[:3])}: those stay in {into}",) if refused else ()
@@ -202,6 +213,7 @@ class Recovering:
         lock = [f"worktree:{worktree.id}"]
         added = self._journal.store.write(unit, lock=lock, request=request, digest=digest, result=Added)
         _at("ready")
+        trash_folders.drop(Path(ticket.trash))
         return added
 
     # ---- back -------------------------------------------------------------------------------

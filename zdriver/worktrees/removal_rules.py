@@ -146,7 +146,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     head: str = ""
     work: bool = False
-    files: int = 0  #: moved to the trash
+    files: int = 0  #: untracked and ignored ones, moved to the trash
     ignored: int = 0  #: deleted
     submodules: int = 0
     operation: str = ""
@@ -164,7 +164,7 @@ def told(outcome: Outcome, until: str) -> str:
             (bool(outcome.head), f"commit {outcome.head[:10]}"),
             (outcome.work, "uncommitted changes"),
             (outcome.operation != "", f"the {outcome.operation} that was under way"),
-            (outcome.files > 0, counted(outcome.files, "untracked file")),
+            (outcome.files > 0, f"{counted(outcome.files, 'file')} that git does not track"),
             (outcome.submodules > 0, counted(outcome.submodules, "submodule")),
         )
         if holds

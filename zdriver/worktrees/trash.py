@@ -5,9 +5,10 @@ repository's git folder, else `.zdriver/` beside the worktree. In it:
 
     removing/ID     the worktree while it is removed: renamed there whole, deleted from there
     recovering/ID/  a worktree that is being recovered, until it is whole
-    trash/ID/       what a removal keeps, by its path in the worktree: `files/` (untracked),
-                    `hidden/` (changes that git was told not to see), `submodules/`;
-                    `admin/` is what git knew of the worktree
+    trash/ID/       what a removal keeps, by its path in the worktree: `files/` (untracked, and
+                    ignored ones that are not too large), `hidden/` (changes that git was told not
+                    to see), `submodules/`; `folders` (see `trash_folders`); `admin/` is what git
+                    knew of the worktree
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from zdriver.core.errors import Conflict
 
 FILES, HIDDEN, SUBMODULES, ADMIN = "files", "hidden", "submodules", "admin"
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+#: What git ignores is kept up to this size: per file, and per folder that is ignored as a whole.
+SMALL_FILES, SMALL_BYTES = 1000, 16 << 20
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -206,6 +209,22 @@ def _below(top: Path, name: str) -> Path:
 
 
 # ---- looking and deleting ---------------------------------------------------------------------
+
+
+def is_small(path: Path) -> bool:
+    """Whether a file or folder may be somebody's own: what was built or downloaded is larger."""
+    files, size, waiting = 0, 0, [path]
+    while waiting and files <= SMALL_FILES and size <= SMALL_BYTES:
+        each = waiting.pop()
+        try:
+            found = each.lstat()
+            if stat.S_ISDIR(found.st_mode):
+                waiting.extend(each.iterdir())
+        except OSError:
+            return False
+        files += 1
+        size += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return files <= SMALL_FILES and size <= SMALL_BYTES
 
 
 def survey(top: Path, names: Iterable[str]) -> tuple[int, tuple[str, ...]]:

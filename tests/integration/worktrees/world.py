@@ -177,7 +177,8 @@ class World:
         for commit in self.trunk.git("rev-list", *refs).splitlines():
             for line in filter(None, self.trunk.git("ls-tree", "-r", "-z", commit).split("\0")):
                 blob, _, path = line.partition("\t")
-                found[f"{commit}:{path}"] = self.trunk.git("cat-file", "blob", blob.split()[2]).encode()
+                text = self.trunk.git("cat-file", "blob", blob.split()[2])
+                found[f"{commit}:{path}"] = f"{text}\n".encode()
         for zone in (Path(self.trunk.git_dir, "zdriver"), self.container / ".zdriver"):
             for file in zone.rglob("*"):
                 if file.is_file():

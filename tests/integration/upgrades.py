@@ -59,6 +59,7 @@ ROWS: dict[str, tuple[int, dict[str, object]]] = {
             "id": "w", "repo_id": "r", "name": "feat-x", "type": "feat", "title": "X", "branch": "feat-x",
             "base": "main", "path": "/c/feat-x", "state": "ready", "step": "", "made_branch": 1,
             "head": "f00", "owner": "", "pr_number": 123, "pr_title": "t", "pr_url": "u", "pr_branch": "b",
+            "pr_remote": "o",
             "agent": "a", "created_at": 8, "used_at": 9,
         },
     ),

@@ -1,4 +1,4 @@
-"""Remote URLs taken apart. Forms: git-fetch(1), GIT URLS. Pure."""
+"""Remote URLs, and those of pull requests, taken apart. Forms: git-fetch(1), GIT URLS. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,48 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+#: What follows the repository's path: GitHub, GitLab, Gitea and Forgejo, Bitbucket.
+_REQUEST = re.compile(
+    r"/(.+?)(?:/pull/|(?:/-)?/merge_requests/|/pulls/|/pull-requests/)([0-9]{1,10})(?:/.*)?", re.ASCII
+)
+_NUMBER = re.compile(r"[#!]?([0-9]{1,10})", re.ASCII)
 _SCP = re.compile(r"(?:[^@/:]+@)?([^/:]+):(?!/{2})(.+)")
 
 
 class Address(NamedTuple):
     host: str  #: lower case, without port
     path: str  #: "owner/name", without ".git"
+
+
+class Asked(NamedTuple):
+    number: int
+    where: Address | None = None  #: the repository that a URL names; None for a number alone
+
+
+def pull_request(text: str) -> Asked | None:
+    """`123`, `#123`, `!7`, or the URL of a pull request's page; None for what is neither."""
+    text = text.strip()
+    if found := _NUMBER.fullmatch(text):
+        return Asked(int(found[1]))
+    if not text.lower().startswith(("https://", "http://")):
+        return None
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    found = _REQUEST.fullmatch(parts.path)
+    return Asked(int(found[2]), Address(host, found[1])) if host and found else None
+
+
+def same(one: Address, other: Address) -> bool:
+    """Whether both are one repository: hosts have names beside, and paths ignore case."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(of: Address) -> tuple[str, str]:
+    host = of.host.removeprefix("www.").removeprefix("altssh.")
+    return ("github.com" if host == "ssh.github.com" else host), of.path.lower()
 
 
 def address(url: str) -> Address | None:

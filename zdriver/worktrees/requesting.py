@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from zdriver.core.errors import Ambiguous, NotFound, Unavailable, ZdriverError
+from zdriver.core.errors import Ambiguous, Conflict, InvalidInput, NotFound, Unavailable, ZdriverError
 from zdriver.core.redact import redact_text
 from zdriver.forges.model import Declined, Place, Request
+from zdriver.forges.urls import Address, Asked, address, pull_request, same
 from zdriver.git import branches, fetching, refs, settings
 from zdriver.plugins import forges
 from zdriver.worktrees import pullrefs
 from zdriver.worktrees.model import PullRequest, Repo
 
+log = logging.getLogger(__name__)
+
+_NUMBER_MAX = 2**31 - 1
 _TITLE_MAX = 300
 _URL = re.compile(r"https?://[\x21-\x7e]{1,2000}", re.ASCII)
 #: Control characters, and those that make text read otherwise than it is.
@@ -38,9 +43,29 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
         return PullRequest(number=self.request.number, title=title, url=url)
 
 
-def fetch(repo: Repo, number: int, remote: str, environ: dict[str, str]) -> Fetched:
-    """Raises NotFound, Ambiguous, Unavailable, and what git says."""
+def asked(number: int | str) -> Asked:
+    """Raises InvalidInput."""
+    meant = pull_request(number) if isinstance(number, str) else Asked(number)
+    if meant is None or not 1 <= meant.number <= _NUMBER_MAX:
+        raise InvalidInput(
+            f"{str(number)[:200]!r} is no pull request",
+            hint="give its number or its URL: zdriver review 123",
+        )
+    return meant
+
+
+def fetch(repo: Repo, meant: Asked, remote: str, known: str, environ: dict[str, str]) -> Fetched:
+    """`remote` is the one that was named, `known` that of the review as it is; "" for neither.
+
+    Raises NotFound, Ambiguous, Conflict, Unavailable, and what git says.
+    """
     found = settings.settings(repo.git_dir, environ)
+    number = meant.number
+    if meant.where is not None and not remote:
+        remote = _remote_at(found, meant.where, known)
+    if known in settings.remotes(found):
+        _refuse_another(found, number, remote, known)
+        remote = remote or known
     names = _remotes(found, remote)
     missing: NotFound | None = None
     for name in names:
@@ -79,6 +104,13 @@ def ask(number: int, place: Place) -> tuple[Request, str, tuple[str, ...]]:
             if failed:  # who knows more did not answer
                 raise NotFound(f"{error.message}; {failed[0].message}", hint=failed[0].hint) from error
             raise
+        except ZdriverError:
+            raise
+        except Exception as error:  # a plugin's defect: the next one may do
+            log.exception("asking %s for pull request %d", forge.name, number)
+            said = f"{forge.name} failed: {type(error).__name__}: {error}"
+            failed.append(Unavailable(said, hint="the daemon's log has more"))
+            continue
         return request, forge.name, tuple(_told(error) for error in failed)
     raise failed[0] if failed else NotFound(f"no forge knows {place.remote_url}", hint="docs/forges.md")
 
@@ -86,6 +118,35 @@ def ask(number: int, place: Place) -> tuple[Request, str, tuple[str, ...]]:
 def _told(error: Unavailable) -> str:
     hint = f" ({error.hint})" if error.hint else ""
     return f"{error.message}{hint}; asked git instead, which knows no title"
+
+
+def _remote_at(found: settings.Settings, where: Address, first: str) -> str:
+    """The remote that is the repository of a URL; `first` if several are. Raises NotFound."""
+    names = [
+        name
+        for name in settings.remotes(found)
+        if (there := address(settings.remote_url(found, name))) is not None and same(there, where)
+    ]
+    if not names:
+        url = f"https://{where.host}/{where.path}"
+        raise NotFound(
+            f"{where.host}/{where.path} is no remote of this repository",
+            hint=f"git remote add NAME {url}; or give the number and --remote",
+        )
+    return first if first in names else names[0]
+
+
+def _refuse_another(found: settings.Settings, number: int, remote: str, known: str) -> None:
+    """Two remotes may have a pull request of that number. Raises Conflict."""
+    if remote in ("", known) or remote not in settings.remotes(found):
+        return
+    there, here = (address(settings.remote_url(found, name)) for name in (remote, known))
+    if there is not None and here is not None and same(there, here):
+        return
+    raise Conflict(
+        f"review-{number} is the pull request {number} of {known}, not of {remote}",
+        hint=f"zdriver remove review-{number}, then again",
+    )
 
 
 def _remotes(found: settings.Settings, wanted: str) -> list[str]:

@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from zdriver.core import caller
-from zdriver.core.errors import Conflict, InvalidInput, NotFound
+from zdriver.core.errors import Conflict, NotFound
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import rows, rules
 from zdriver.worktrees.locks import Locks
-from zdriver.worktrees.model import PullRequest, Repo, Reviewed, Worktree
+from zdriver.worktrees.model import Repo, Reviewed, Worktree
 from zdriver.worktrees.names import folder, key
 from zdriver.worktrees.ports import Guard
 from zdriver.worktrees.registry import Registry
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # loaded at the first review
     from zdriver.worktrees.branching import Start
     from zdriver.worktrees.requesting import Fetched
 
-_NUMBER_MAX = 2**31 - 1
 #: Branch names tried: review-123, review-123-2 …
 _TRIES = 20
 
@@ -40,7 +39,7 @@ class ReviewsService:
 
     def review(
         self,
-        number: int,
+        number: int | str,
         *,
         remote: str = "",
         token: int = 0,
@@ -51,17 +50,17 @@ class ReviewsService:
     ) -> Reviewed:
         from zdriver.worktrees import requesting
 
-        if not 1 <= number <= _NUMBER_MAX:
-            raise InvalidInput(f"{number} is not the number of a pull request", hint="zdriver review 123")
+        meant = requesting.asked(number)
+        name = folder(rules.REVIEW, str(meant.number))
         cwd, agent = cwd or caller.cwd(), agent or caller.agent()
         environ = caller.environment() if env is None else env
         repo = self._registry.repo(cwd)
-        with self._locks.held(repo.id, key(folder(rules.REVIEW, str(number)))):
-            known, branch = self._known(repo, number)
+        with self._locks.held(repo.id, key(name)):
+            known, branch, of = self._known(repo, meant.number)
             if known is not None and self._guard is not None:
                 self._guard.check(known.id, agent=agent, token=token)
             try:
-                fetched = requesting.fetch(repo, number, remote, environ)
+                fetched = requesting.fetch(repo, meant, remote, of, environ)
             except NotFound as error:
                 if known is None:
                     raise
@@ -71,15 +70,17 @@ class ReviewsService:
                 made = self._make(repo, fetched, cwd, agent, environ, request)
                 if made is not None:
                     return made
-                known, branch = self._known(repo, number)  # a killed creation was finished just now
+                known, branch, _ = self._known(repo, meant.number)  # a killed creation was finished just now
                 if known is None:
-                    raise Conflict(f"review-{number} was taken away meanwhile", hint="do it again")
+                    raise Conflict(f"{name} was taken away meanwhile", hint="do it again")
             return self._refresh(repo, known, branch or known.branch, fetched, environ, request)
 
     # ---- one that is there --------------------------------------------------------------
 
-    def _known(self, repo: Repo, number: int) -> tuple[Worktree | None, str]:
-        """(its worktree, the branch that was made for it); None when it has to be made, or mended.
+    def _known(self, repo: Repo, number: int) -> tuple[Worktree | None, str, str]:
+        """(its worktree, the branch that was made for it, the remote whose pull request it is).
+
+        None when it has to be made, or mended.
 
         Raises Conflict when the name means something else, or is being removed.
         """
@@ -93,13 +94,13 @@ class ReviewsService:
                         hint="wait for it, or settle it with zdriver worktree repair",
                     )
                 there = each.state == "ready" and os.path.lexists(f"{each.path}/.git")
-                return (each, row["pr_branch"]) if there else (None, "")
+                return (each if there else None), row["pr_branch"], row["pr_remote"]
             if key(each.name) == key(name) and each.pull_request is None:
                 raise Conflict(
                     f"there is a worktree {each.name} already, and it is no review of {number}",
                     hint=f"zdriver remove {each.name}, then again",
                 )
-        return None, ""
+        return None, "", ""
 
     def _refresh(
         self,
@@ -129,15 +130,15 @@ class ReviewsService:
                 forge=fetched.forge,
                 warnings=warnings,
             ),
-            fetched.pull_request(),
+            fetched,
             branch,
             request,
         )
 
-    def _noted(self, answer: Reviewed, pull: PullRequest, branch: str, request: str) -> Reviewed:
+    def _noted(self, answer: Reviewed, fetched: Fetched, branch: str, request: str) -> Reviewed:
         import msgspec
 
-        worktree = answer.worktree
+        worktree, pull = answer.worktree, fetched.pull_request()
         if not pull.title and worktree.pull_request is not None:  # asked git, which knows none
             pull = msgspec.structs.replace(worktree.pull_request, url=pull.url or worktree.pull_request.url)
         answer = msgspec.structs.replace(
@@ -151,6 +152,7 @@ class ReviewsService:
                 title=pull.title,
                 url=pull.url,
                 branch=branch,
+                remote=fetched.remote,
                 head=answer.commit,
                 at=tx.now(),
             )
@@ -206,7 +208,7 @@ class ReviewsService:
                 provided=added.provided,
                 warnings=(*fetched.warnings, *added.warnings),
             ),
-            fetched.pull_request(),
+            fetched,
             start.branch,
             request,
         )

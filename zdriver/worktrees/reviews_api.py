@@ -12,7 +12,7 @@ class ReviewsApi(Protocol):
 
     def review(
         self,
-        number: int,
+        number: int | str,
         *,
         remote: str = "",
         token: int = 0,
@@ -23,10 +23,12 @@ class ReviewsApi(Protocol):
     ) -> Reviewed:
         """Make `review-NUMBER` on the pull request's branch, or bring it up to date.
 
-        remote  whose pull request; "": the one that `gh repo set-default` chose, upstream, origin,
-                or the only one there is
+        number  123, or the URL of its page, which says whose it is
+        remote  whose pull request; "": of a known one the same as before, else the one that
+                `gh repo set-default` chose, upstream, origin, or the only one there is
 
         What is only here stays: then the answer has the reason. Raises InvalidInput, NotFound (no
-        such pull request, no remote), Conflict (held by another agent), Unavailable.
+        such pull request, no remote), Conflict (held by another agent; `review-NUMBER` is of another
+        remote), Unavailable.
         """
         ...

@@ -42,6 +42,7 @@ CREATE TABLE worktrees (
     pr_title TEXT NOT NULL DEFAULT '',
     pr_url TEXT NOT NULL DEFAULT '',
     pr_branch TEXT NOT NULL DEFAULT '', -- that was made for it: only this one is ever moved to its head
+    pr_remote TEXT NOT NULL DEFAULT '', -- name of the remote whose pull request it is
     agent TEXT NOT NULL DEFAULT '', -- who made it
     created_at INTEGER NOT NULL,
     used_at INTEGER NOT NULL,
@@ -134,6 +135,7 @@ CREATE TABLE sync_links (
     kind TEXT NOT NULL CHECK (kind IN ('link', 'copy')),
     content TEXT NOT NULL, -- the link's text; of a copy the SHA-256 of what was written
     folders INTEGER NOT NULL DEFAULT 0, -- how many of the folders right above it were made for it
+    next TEXT NOT NULL DEFAULT '', -- JSON [source, kind, content] of what is about to take its place
     at INTEGER NOT NULL, -- 0: about to be made
     PRIMARY KEY (worktree_id, path)
 ) STRICT, WITHOUT ROWID;

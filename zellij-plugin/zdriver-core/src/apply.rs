@@ -133,7 +133,7 @@ impl Job {
             match (self.params.mode, self.params.layout_file.take()) {
                 (Mode::Override, Some(path)) => Effect::OverrideLayoutFile { path, kdl },
                 (Mode::Override, None) => Effect::OverrideLayout(kdl),
-                (Mode::NewTabs | Mode::Replace, _) => Effect::NewTabs(kdl),
+                (Mode::NewTabs | Mode::Replace | Mode::OneTab, _) => Effect::NewTabs(kdl),
             },
         ])
     }
@@ -148,7 +148,12 @@ impl Job {
     }
 
     fn look_for_panes(&mut self, now: Millis, tabs: &[Tab], panes: &[Pane]) -> Step {
-        let made = self.made(now, tabs, panes);
+        let mut made = self.made(now, tabs, panes);
+        if self.params.mode == Mode::OneTab {
+            made.truncate(1);
+            let terminals = made.first().map_or(0, |made| made.terminals.len());
+            self.params.expect = vec![terminals.max(1)];
+        }
         let complete = made.len() == self.params.expect.len()
             && made
                 .iter()

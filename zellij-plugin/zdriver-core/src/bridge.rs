@@ -56,7 +56,7 @@ impl Question {
     pub fn lasting(&self) -> bool {
         matches!(
             self.method.as_str(),
-            "plugin.set_intent" | "plugin.record_milestone"
+            "plugin.set_intent" | "plugin.record_milestone" | "plugin.add_worktree"
         )
     }
 }

@@ -123,6 +123,8 @@ pub enum Effect {
     CloseTerminal(u32),
     /// By position, from 0.
     GoToTab(usize),
+    /// Goes to its tab, too.
+    FocusTerminal(u32),
     WriteChars {
         terminal: u32,
         text: String,

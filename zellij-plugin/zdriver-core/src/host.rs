@@ -266,7 +266,11 @@ impl Host {
                 error.text()
             ))];
         }
-        if question.method != "plugin.choose" || self.open.is_some() {
+        let told = matches!(
+            question.method.as_str(),
+            "plugin.choose" | "plugin.open_tab"
+        );
+        if !told || self.open.is_some() {
             return vec![];
         }
         let show = Show {
@@ -290,6 +294,7 @@ fn screen_of(method: &str) -> Option<(Screen, &'static str)> {
     match method {
         "plugin.set_intent" => Some((Screen::Intent, "plugin.set_intent")),
         "plugin.record_milestone" => Some((Screen::Milestone, "plugin.record_milestone")),
+        "plugin.add_worktree" => Some((Screen::New, "plugin.add_worktree")),
         _ => None,
     }
 }
@@ -298,6 +303,7 @@ fn method_of(screen: Screen) -> &'static str {
     match screen {
         Screen::Intent => "plugin.set_intent",
         Screen::Milestone => "plugin.record_milestone",
+        Screen::New => "plugin.add_worktree",
         _ => "",
     }
 }

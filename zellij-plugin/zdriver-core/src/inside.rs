@@ -21,6 +21,10 @@ pub enum Screen {
     Intent,
     Milestone,
     History,
+    /// The repository's worktrees.
+    Go,
+    /// A new worktree.
+    New,
     Restore,
     Undo,
     Banner,

@@ -20,6 +20,7 @@ pub mod protocol;
 pub mod state;
 pub mod status;
 pub mod text;
+pub mod trees;
 pub mod view;
 
 pub use effect::{Effect, Event, Source};

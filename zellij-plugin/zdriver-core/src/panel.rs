@@ -5,7 +5,7 @@ mod asking;
 mod drawing;
 mod typing;
 
-use serde_json::json;
+use serde_json::{json, Value};
 
 use crate::effect::{Effect, Event, Identity, Millis};
 use crate::host::place;
@@ -14,6 +14,7 @@ use crate::keys::Key;
 use crate::lists::Lists;
 use crate::prompt::Prompt;
 use crate::text;
+use crate::trees::TreeList;
 use crate::view::Style;
 
 /// A panel that nobody tells what to show (Zellij resurrected it) goes.
@@ -30,10 +31,12 @@ const LINGER: Millis = 400;
 const REPORT: Millis = 8_000;
 
 const KINDS: [&str; 3] = ["milestone", "checkpoint", "exploration"];
-const MENU: [(char, Screen, &str); 5] = [
+const MENU: [(char, Screen, &str); 7] = [
     ('i', Screen::Intent, "intent: what this is for"),
     ('m', Screen::Milestone, "milestone: a step you reached"),
     ('h', Screen::History, "history: look through all of it"),
+    ('g', Screen::Go, "go to a worktree's tab"),
+    ('b', Screen::New, "branch off a new worktree"),
     ('r', Screen::Restore, "restore: bring panes back"),
     ('u', Screen::Undo, "undo the last restore"),
 ];
@@ -48,6 +51,9 @@ pub struct Panel {
     prompt: Prompt,
     kind: usize,
     lists: Lists,
+    trees: TreeList,
+    /// Where the panel goes when it closes: a worktree that was made, whose making had a remark.
+    then: Option<Value>,
     message: (Style, String),
     /// The question that is waited for.
     busy: Option<u64>,
@@ -75,9 +81,11 @@ pub fn size_of(show: &Show) -> (usize, usize) {
     let wide = |wanted: usize| wanted.min(show.columns.saturating_sub(4)).max(12);
     match show.screen {
         Screen::Menu => (wide(46), MENU.len() + 4),
-        Screen::Intent | Screen::Milestone => (wide(76), 6),
+        Screen::Intent | Screen::Milestone | Screen::New => (wide(76), 6),
         Screen::Undo | Screen::Notice => (wide(76), 7),
-        Screen::History | Screen::Restore => (wide(104), show.rows.saturating_sub(6).clamp(8, 26)),
+        Screen::History | Screen::Restore | Screen::Go => {
+            (wide(104), show.rows.saturating_sub(6).clamp(8, 26))
+        }
         Screen::Banner => {
             let lines = show.banner.lines.iter();
             let longest = lines.map(|l| text::width(l)).max().unwrap_or(0);
@@ -99,6 +107,8 @@ impl Panel {
             prompt: Prompt::default(),
             kind: 0,
             lists: Lists::default(),
+            trees: TreeList::default(),
+            then: None,
             message: (Style::Dim, String::new()),
             busy: None,
             fetch: None,
@@ -205,13 +215,18 @@ impl Panel {
             effects.push(Effect::MoveSelf(to));
         }
         match screen {
-            Screen::Intent | Screen::Milestone => {
+            Screen::Intent | Screen::Milestone | Screen::New => {
                 let draft = std::mem::take(&mut self.show.draft);
                 self.prompt = Prompt::new(&draft, std::mem::take(&mut self.show.earlier));
                 effects.extend(self.fetch_rows());
             }
             Screen::History | Screen::Restore => {
                 self.lists = Lists::default();
+                self.prompt = Prompt::default();
+                effects.extend(self.fetch_rows());
+            }
+            Screen::Go => {
+                self.trees = TreeList::default();
                 self.prompt = Prompt::default();
                 effects.extend(self.fetch_rows());
             }

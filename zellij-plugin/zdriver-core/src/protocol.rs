@@ -106,6 +106,12 @@ pub struct TabStatus {
     pub intent_at: Option<String>,
     pub milestone: String,
     pub milestone_at: Option<String>,
+    /// Name of the tab's worktree; empty outside of one that zdriver knows.
+    pub worktree: String,
+    /// Who holds it; empty when nobody does.
+    pub holder: String,
+    /// In local time.
+    pub held_until: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -115,6 +121,8 @@ pub enum Mode {
     Override,
     NewTabs,
     Replace,
+    /// One new tab, whatever terminals its layout has.
+    OneTab,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -186,6 +194,12 @@ pub struct FailedPane {
 pub struct Close {
     pub panes: Vec<u32>,
     pub tabs: Vec<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Focus {
+    /// Terminal id.
+    pub pane: u32,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ enum Role {
     Unborn,
     Background(Box<Background>),
     Panel(Box<Panel>),
-    Status(StatusLine),
+    Status(Box<StatusLine>),
 }
 
 impl State {
@@ -37,7 +37,7 @@ impl State {
                 },
             ) => {
                 *role = match configuration.get("view").map(String::as_str) {
-                    Some("status") => Role::Status(StatusLine::default()),
+                    Some("status") => Role::Status(Box::default()),
                     Some("panel") => Role::Panel(Box::new(Panel::new(now, identity))),
                     _ => Role::Background(Box::new(Background::new(identity, &configuration))),
                 };

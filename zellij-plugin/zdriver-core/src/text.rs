@@ -137,9 +137,48 @@ pub fn ago(time: Option<&str>, now_millis: u64) -> String {
     then.map_or(String::new(), |then| age((now_millis / 1000) as i64 - then))
 }
 
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+/// A clock time that is further away could be meant of another day.
+const CLOCK: i64 = 20 * 3_600;
+
+/// When it ends: "14:32", "23 Nov", as it is written there, so in the time zone of who wrote it.
+/// None when it is over, or cannot be read.
+pub fn until(time: Option<&str>, now_millis: u64) -> Option<String> {
+    let time = time?;
+    let left = parse_time(time)? - (now_millis / 1000) as i64;
+    if left <= 0 {
+        return None;
+    }
+    if left <= CLOCK {
+        return time.get(11..16).map(str::to_owned);
+    }
+    let month: usize = time.get(5..7)?.parse().ok()?;
+    let day: u32 = time.get(8..10)?.parse().ok()?;
+    Some(format!("{day} {}", MONTHS.get(month.checked_sub(1)?)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ends_as_clock_or_day() {
+        let now = 1_795_251_180_000; // 2026-11-21T08:53:00Z
+        let cases = [
+            ("2026-11-21T10:32:07.5+01:00", Some("10:32")),
+            ("2026-11-21T23:00:00Z", Some("23:00")),
+            ("2026-11-23T08:00:00Z", Some("23 Nov")),
+            ("2026-11-21T08:53:00Z", None),
+            ("2026-11-21T08:00:00Z", None),
+            ("rubbish", None),
+        ];
+        for (time, words) in cases {
+            assert_eq!(until(Some(time), now).as_deref(), words, "{time}");
+        }
+        assert_eq!(until(None, now), None);
+    }
 
     #[test]
     fn wide_and_combining_characters() {

@@ -44,6 +44,52 @@ fn written(effects: &[Effect]) -> Vec<(u32, String)> {
 }
 
 #[test]
+fn one_tab_takes_whatever_its_layout_has() {
+    let mut world = leader();
+    let more = json!({"writes": [{"tab": 0, "pane": 0, "text": "make\n"}]});
+    let effects = world.call(7, "apply", request("one_tab", json!([]), more));
+    assert!(effects.iter().any(|e| matches!(e, Effect::NewTabs(_))));
+    assert!(!answered(&effects));
+    assert!(!answered(&world.settled(Event::Tabs(vec![tab(0), tab(1)]))));
+    let effects = world.settled(Event::Panes(vec![
+        terminal(0, 0),
+        terminal(1, 5),
+        terminal(1, 4),
+        terminal(1, 6),
+    ]));
+    assert_eq!(written(&effects), [(4, "make\n".into())]);
+    assert!(effects.contains(&Effect::GoToTab(1)));
+    let result = answer(&effects)["result"].clone();
+    assert_eq!(
+        result["tabs"],
+        json!([{"tab": 0, "tab_id": 11, "position": 1}])
+    );
+    assert_eq!(result["failed"], json!([]));
+}
+
+#[test]
+fn one_tab_that_never_comes_is_said() {
+    let mut world = leader();
+    world.call(7, "apply", request("one_tab", json!([]), json!({})));
+    let result = answer(&world.pass(5_100))["result"].clone();
+    assert_eq!(result["tabs"], json!([]));
+    assert_eq!(result["failed"][0]["tab"], 0);
+}
+
+#[test]
+fn a_pane_is_gone_to_and_one_that_is_gone_is_said() {
+    let mut world = leader();
+    let effects = world.call(7, "focus", json!({"pane": 0}));
+    assert!(effects.contains(&Effect::FocusTerminal(0)));
+    assert_eq!(answer(&effects)["result"], json!({}));
+    let effects = world.call(7, "focus", json!({"pane": 99}));
+    assert!(!effects
+        .iter()
+        .any(|e| matches!(e, Effect::FocusTerminal(_))));
+    assert_eq!(answer(&effects)["error"]["code"], -32009);
+}
+
+#[test]
 fn override_replaces_a_pristine_session() {
     let mut world = leader();
     let more = json!({"focus_tab": 1, "writes": [{"tab": 1, "pane": 0, "text": "vim\n"}]});

@@ -29,11 +29,13 @@ fn refuse(world: &mut World, id: u64, message: &str, hint: &str) -> Vec<Effect> 
 #[test]
 fn the_menu_names_its_letters_and_leads_on() {
     let mut world = panel(Screen::Menu);
-    let shown = world.screen(9, 44).join("\n");
+    let shown = world.screen(11, 44).join("\n");
     for letter in [
         "i  intent",
         "m  milestone",
         "h  history",
+        "g  go",
+        "b  branch",
         "r  restore",
         "u  undo",
     ] {

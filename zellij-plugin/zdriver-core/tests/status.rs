@@ -10,6 +10,29 @@ use zdriver_core::text::width;
 use zdriver_core::{Effect, Event, Source};
 
 fn line(intent: &str, milestone: &str, warning: &str) -> World {
+    line_of(
+        TabStatus {
+            intent: intent.into(),
+            milestone: milestone.into(),
+            ..TabStatus::default()
+        },
+        warning,
+    )
+}
+
+/// The world's clock stands at 00:16:40 then.
+fn held() -> TabStatus {
+    TabStatus {
+        worktree: "feat-user-auth".into(),
+        holder: "claude-1".into(),
+        held_until: Some("1970-01-01T01:32:00+01:00".into()),
+        intent: "Refactor database layer".into(),
+        milestone: "Extracted models".into(),
+        ..TabStatus::default()
+    }
+}
+
+fn line_of(tab: TabStatus, warning: &str) -> World {
     let (mut world, effects) = World::load("status", 5);
     assert!(effects.contains(&Effect::Unselectable));
     assert!(
@@ -18,11 +41,9 @@ fn line(intent: &str, milestone: &str, warning: &str) -> World {
     );
     let told = ToStatus {
         tab: TabStatus {
-            position: 0,
-            intent: intent.into(),
             intent_at: Some("1970-01-01T00:00:00Z".into()),
-            milestone: milestone.into(),
             milestone_at: Some("1970-01-01T00:10:00Z".into()),
+            ..tab
         },
         warning: warning.into(),
     };
@@ -54,6 +75,65 @@ fn a_hint_where_nothing_is_set_and_a_warning_where_something_is_wrong() {
         .concat();
     assert_eq!(shown, " ! the daemon is away · Refactor · 16 min");
     assert_eq!(line("", "", "away").screen(1, 80), [" ! away "]);
+}
+
+#[test]
+fn worktree_and_holder_stand_first() {
+    assert_eq!(
+        line_of(held(), "").screen(1, 120),
+        [" feat-user-auth · held by claude-1 until 01:32 · Refactor database layer · Extracted models · 6 min"]
+    );
+    let free = TabStatus {
+        holder: String::new(),
+        ..held()
+    };
+    assert_eq!(
+        line_of(free, "").screen(1, 80),
+        [" feat-user-auth · Refactor database layer · Extracted models · 6 min"]
+    );
+    let bare = TabStatus {
+        intent: String::new(),
+        ..held()
+    };
+    assert_eq!(
+        line_of(bare, "").screen(1, 80),
+        [" feat-user-auth · held by claude-1 until 01:32 · no intent · Alt m i"]
+    );
+}
+
+#[test]
+fn the_least_important_goes_first() {
+    let world = line_of(held(), "");
+    let shown = |columns| world.screen(1, columns).concat();
+    assert_eq!(
+        shown(90),
+        " feat-user-auth · held by claude-1 · Refactor database layer · Extracted models · 6 min"
+    );
+    assert_eq!(
+        shown(80),
+        " feat-user-auth · held by claude-1 · Refactor database layer · Extracted models"
+    );
+    assert_eq!(
+        shown(70),
+        " feat-user-auth · held by claude-1 · Refactor database layer"
+    );
+    assert_eq!(shown(50), " feat-user-auth · Refactor database layer");
+    assert_eq!(shown(30), " Refactor database layer");
+    assert_eq!(shown(10), " Refactor…");
+    for columns in 0..130 {
+        assert!(width(&shown(columns)) <= columns, "{columns}");
+    }
+}
+
+#[test]
+fn a_claim_that_ran_out_is_not_shown() {
+    let mut world = line_of(held(), "");
+    world.pass(16 * 60_000);
+    let shown = world.screen(1, 120).concat();
+    assert!(
+        !shown.contains("held") && shown.contains("feat-user-auth"),
+        "{shown}"
+    );
 }
 
 #[test]

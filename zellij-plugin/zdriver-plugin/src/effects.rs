@@ -77,6 +77,7 @@ pub fn run(effect: Effect) -> Option<Event> {
         Effect::CloseTab(tab_id) => close_tab_with_id(tab_id as u64),
         Effect::CloseTerminal(terminal) => close_terminal_pane(terminal),
         Effect::GoToTab(position) => go_to_tab(position as u32),
+        Effect::FocusTerminal(terminal) => focus_terminal_pane(terminal, false, false),
         Effect::WriteChars { terminal, text } => {
             write_chars_to_pane_id(&text, PaneId::Terminal(terminal));
         }

@@ -6,7 +6,7 @@ use super::{parse, Background};
 use crate::apply::{Job, Step};
 use crate::effect::{Effect, Millis};
 use crate::protocol::{
-    Apply, Banner, Bye, Close, RpcError, Status, CONFLICT, INVALID_PARAMS, METHOD_NOT_FOUND,
+    Apply, Banner, Bye, Close, Focus, RpcError, Status, CONFLICT, INVALID_PARAMS, METHOD_NOT_FOUND,
 };
 
 impl Background {
@@ -36,6 +36,7 @@ impl Background {
                 Ok(vec![Effect::ListClients])
             }
             "apply" => self.apply(now, &id, params),
+            "focus" => parse::<Focus>(params).and_then(|focus| self.focus(&id, focus.pane)),
             "close" => parse::<Close>(params).map(|close| self.close(&id, &close)),
             "switch" => match params["zellij_session"].as_str() {
                 Some(name) => Ok(vec![Effect::SwitchSession(name.to_owned())]),
@@ -64,6 +65,16 @@ impl Background {
             self.bridge.rest();
         }
         effects
+    }
+
+    pub(super) fn focus(&self, id: &Value, pane: u32) -> Result<Vec<Effect>, RpcError> {
+        let terminals = &mut self.capture.panes.iter().filter(|p| !p.is_plugin);
+        if !terminals.any(|p| p.id == pane) {
+            return Err(RpcError::new(CONFLICT, "that pane is gone; try again"));
+        }
+        let mut effects = vec![Effect::FocusTerminal(pane)];
+        effects.extend(self.reply(id, Ok(json!({}))));
+        Ok(effects)
     }
 
     pub(super) fn close(&self, id: &Value, close: &Close) -> Vec<Effect> {

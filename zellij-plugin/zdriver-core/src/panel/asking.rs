@@ -42,6 +42,7 @@ impl Panel {
     pub(super) fn fetch_rows(&mut self) -> Vec<Effect> {
         let (method, params) = match self.show.screen {
             Screen::Restore => ("plugin.snapshots", json!({})),
+            Screen::Go | Screen::New => ("plugin.worktrees", json!({"pane": self.show.pane})),
             Screen::History => {
                 let query = self.prompt.text();
                 self.lists.asking(&query);
@@ -80,17 +81,41 @@ impl Panel {
                 self.close_at = Some(now + REPORT);
                 vec![Effect::Render]
             }
+            Screen::New => self.made(now, result.unwrap_or_default()),
             _ => self.close(),
         }
     }
 
+    /// The new worktree is there: on to its tab, after its remarks were read.
+    fn made(&mut self, now: Millis, made: Value) -> Vec<Effect> {
+        let to = json!({"path": made["path"], "name": made["name"], "created": made["created"]});
+        let warnings = made["warnings"].as_array().into_iter().flatten();
+        let warnings: Vec<&str> = warnings.filter_map(Value::as_str).collect();
+        if warnings.is_empty() {
+            return self.open_tab(to);
+        }
+        let name = made["name"].as_str().unwrap_or_default();
+        self.show.message = format!("{name} is there. {}", warnings.join(" "));
+        self.then = Some(to);
+        self.enter(now, Screen::Notice)
+    }
+
+    /// The panel goes first: it would stay in the tab that is left.
+    pub(super) fn open_tab(&mut self, to: Value) -> Vec<Effect> {
+        let (_, mut effects) = self.question("plugin.open_tab", to);
+        effects.extend(self.close());
+        effects
+    }
+
     pub(super) fn fetched(&mut self, result: Option<Value>, error: Option<RpcError>) {
         match (self.show.screen, result, error) {
-            (Screen::History | Screen::Restore, _, Some(error)) => {
+            // what is being typed stays; Enter would be refused for the same reason
+            (Screen::History | Screen::Restore | Screen::Go | Screen::New, _, Some(error)) => {
                 self.message = (Style::Warning, error.text());
             }
             (Screen::History, Some(rows), _) => self.lists.set_entries(rows),
             (Screen::Restore, Some(rows), _) => self.lists.set_snapshots(rows),
+            (Screen::Go | Screen::New, Some(answer), _) => self.trees.set(answer),
             (Screen::Intent, Some(rows), _) => self.earlier(&rows, "intent"),
             (Screen::Milestone, Some(rows), _) => self.earlier(&rows, "milestone"),
             _ => {}

@@ -12,6 +12,10 @@ impl Panel {
             Screen::Menu => self.menu_view(),
             Screen::Intent => self.prompt_view("Intent: what is this for?", columns),
             Screen::Milestone => self.prompt_view("Milestone: what is done?", columns),
+            Screen::New => self.prompt_view("New worktree: a type and a name", columns),
+            Screen::Go => self
+                .trees
+                .view(now, &self.prompt, &self.message, rows, columns),
             Screen::History => {
                 self.lists
                     .history_view(now, &self.prompt, &self.message, rows, columns)
@@ -57,16 +61,36 @@ impl Panel {
         let (style, words) = &self.message;
         let mut lines = vec![title, input];
         if words.is_empty() {
-            lines.push(Line::default());
-            lines.push(Line::new(
-                Style::Dim,
-                "Enter saves · Esc closes · Up and Down: earlier ones",
-            ));
+            let (above, hint) = match self.show.screen {
+                Screen::New => (
+                    self.types_view(),
+                    "Enter makes it and opens its tab · Esc closes",
+                ),
+                _ => (
+                    Line::default(),
+                    "Enter saves · Esc closes · Up and Down: earlier ones",
+                ),
+            };
+            lines.push(above);
+            lines.push(Line::new(Style::Dim, hint));
         } else {
             let wrapped = text::wrap(&text::clean(words), columns);
             lines.extend(wrapped.into_iter().map(|line| Line::new(*style, line)));
         }
         lines
+    }
+
+    fn types_view(&self) -> Line {
+        match self.trees.types() {
+            [] => Line::new(Style::Dim, "as in: feat user auth"),
+            types => {
+                let types = text::clean(&types.join(", "));
+                Line::new(
+                    Style::Dim,
+                    format!("as in: feat user auth · types: {types}"),
+                )
+            }
+        }
     }
 
     pub(super) fn banner_view(&self) -> Vec<Line> {

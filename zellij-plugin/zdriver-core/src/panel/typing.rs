@@ -8,16 +8,21 @@ use crate::inside::Screen;
 use crate::keys::{to_bytes, Code, Key};
 use crate::lists::Picked;
 use crate::prompt::Typed;
+use crate::trees;
 use crate::view::Style;
 
 impl Panel {
     pub(super) fn key(&mut self, now: Millis, key: &Key) -> Vec<Effect> {
         match self.show.screen {
             Screen::Menu => self.menu_key(now, key),
-            Screen::Intent | Screen::Milestone => self.prompt_key(key),
+            Screen::Intent | Screen::Milestone | Screen::New => self.prompt_key(key),
+            Screen::Go => self.go_key(key),
             Screen::History | Screen::Restore => self.list_key(now, key),
             Screen::Banner => self.banner_key(now, key),
-            Screen::Undo | Screen::Notice => self.close(),
+            Screen::Undo | Screen::Notice => match self.then.take() {
+                Some(to) if key.code != Code::Esc => self.open_tab(to),
+                _ => self.close(),
+            },
         }
     }
 
@@ -59,15 +64,25 @@ impl Panel {
             self.message = (Style::Warning, "write something, or press Esc".into());
             return vec![Effect::Render];
         }
-        self.message = (Style::Dim, "saving …".into());
         let pane = self.show.pane;
-        let mut effects = if self.show.screen == Screen::Intent {
-            self.ask("plugin.set_intent", json!({"text": text, "pane": pane}))
-        } else {
-            let kind = KINDS[self.kind];
-            let params = json!({"text": text, "kind": kind, "pane": pane});
-            self.ask("plugin.record_milestone", params)
+        let (words, method, params) = match self.show.screen {
+            Screen::Intent => (
+                "saving …",
+                "plugin.set_intent",
+                json!({"text": text, "pane": pane}),
+            ),
+            Screen::New => (
+                "making it …",
+                "plugin.add_worktree",
+                json!({"text": text, "pane": pane}),
+            ),
+            _ => {
+                let params = json!({"text": text, "kind": KINDS[self.kind], "pane": pane});
+                ("saving …", "plugin.record_milestone", params)
+            }
         };
+        self.message = (Style::Dim, words.into());
+        let mut effects = self.ask(method, params);
         effects.push(Effect::Render);
         effects
     }
@@ -91,6 +106,26 @@ impl Panel {
         }
     }
 
+    pub(super) fn go_key(&mut self, key: &Key) -> Vec<Effect> {
+        let height = size_of(&self.show).1.saturating_sub(4);
+        match self.trees.key(key, height) {
+            trees::Picked::Moved => vec![Effect::Render],
+            trees::Picked::Close => self.close(),
+            trees::Picked::Open { path, name } => {
+                self.open_tab(json!({"path": path, "name": name}))
+            }
+            trees::Picked::NotMine => match self.prompt.key(key) {
+                Typed::Cancel => self.close(),
+                _ => self.filter_trees(),
+            },
+        }
+    }
+
+    fn filter_trees(&mut self) -> Vec<Effect> {
+        self.trees.filter(&self.prompt.text());
+        vec![Effect::Render]
+    }
+
     pub(super) fn filter(&mut self, now: Millis, before: &str) -> Vec<Effect> {
         if self.prompt.text() != before {
             self.lists.filter(&self.prompt.text());
@@ -101,9 +136,13 @@ impl Panel {
 
     pub(super) fn paste(&mut self, now: Millis, pasted: &str) -> Vec<Effect> {
         match self.show.screen {
-            Screen::Intent | Screen::Milestone => {
+            Screen::Intent | Screen::Milestone | Screen::New => {
                 self.prompt.paste(pasted);
                 self.edited()
+            }
+            Screen::Go => {
+                self.prompt.paste(pasted);
+                self.filter_trees()
             }
             Screen::History => {
                 let before = self.prompt.text();

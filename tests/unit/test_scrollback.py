@@ -186,6 +186,52 @@ def test_a_full_screen_program_is_not_read(shell: tuple[int, int]) -> None:
     assert zellij.asked == [4]
 
 
+def test_a_full_screen_program_that_comes_while_it_is_read_leaves_what_was_there(tmp_path: Path) -> None:
+    code = """
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+sys.stdin.readline()
+if os.fork() == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    print("here", flush=True)
+    sys.stdin.readline()
+else:
+    os.wait()
+"""
+    ours, theirs = pty.openpty()
+    modes = termios.tcgetattr(theirs)
+    modes[3] &= ~(termios.ICANON | termios.ECHO)
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=theirs, stdout=subprocess.PIPE, preexec_fn=take_terminal
+    )
+
+    class Opening(Zellij):
+        def __call__(self, server: Server, terminal: int) -> str:
+            if self.asked:
+                os.write(ours, b"\n")
+                assert child.stdout is not None
+                assert child.stdout.readline() == b"here\n"
+                termios.tcsetattr(theirs, termios.TCSANOW, modes)
+                self.says = "its screen"
+            return super().__call__(server, terminal) or ""
+
+    scrollback = reader(Opening())
+    scrollback.read_all(state(child.pid), {4: ("/", ())})
+    os.write(theirs, b"more")
+    scrollback.read_all(state(child.pid), {4: ("/", ())})
+    assert text_of(scrollback.kept["terminal_4"]) == "hello\n"
+    os.write(ours, b"\n")
+    child.communicate(timeout=10)
+    os.close(ours)
+    os.close(theirs)
+
+
 def test_nothing_is_read_where_nothing_is_kept(shell: tuple[int, int]) -> None:
     zellij = Zellij()
     scrollback = reader(zellij, lines=0)

@@ -16,7 +16,7 @@ import msgspec
 from zdriver.context import scrollback
 from zdriver.context.capture import PaneState, Processes, State
 from zdriver.context.contents import Packed
-from zdriver.core import tty
+from zdriver.core import platform, tty
 from zdriver.core.errors import Unavailable
 from zdriver.zellij.spawn import Breaker, Server, call
 
@@ -67,7 +67,7 @@ class Scrollback:
             if self._queue:
                 self._next_round = now + EVERY
         if self._queue:
-            self._read(self._queue.pop(0), state)
+            self._read(self._queue.pop(0), state, processes)
             self._next_pane = time.time() + PAUSE * (time.time() - now)
         if self._queue or not self._fresh:
             return False
@@ -80,7 +80,7 @@ class Scrollback:
             return
         for terminal in self._due(state, processes, time.time(), urgent=True):
             # There is no later round for this one, and a busy Zellij now and then says nothing.
-            any(self._read(terminal, state) for _ in range(ATTEMPTS))
+            any(self._read(terminal, state, processes) for _ in range(ATTEMPTS))
         self._queue = []
 
     def adopt(self, texts: Mapping[int, Packed]) -> None:
@@ -114,11 +114,18 @@ class Scrollback:
         written = tty.written_at(terminal) if terminal else None
         if written is None or (read is not None and not scrollback.may_have_changed(read.at, written)):
             return False
-        _, argv = processes.get(pane.id, ("", ()))
-        # An editor's screen comes back with the editor; what stood there before it is kept.
-        return not (argv and tty.is_raw(terminal))
+        return not self._fills_screen(pane, state, processes)
 
-    def _read(self, terminal: int, state: State) -> bool:
+    def _fills_screen(self, pane: PaneState, state: State, processes: Processes) -> bool:
+        """An editor's screen comes back with the editor; what stood there before it is kept."""
+        pid = state.pids.get(pane.id, 0)
+        if not tty.is_raw(tty.path(pid)):
+            return False
+        _, argv = processes.get(pane.id, ("", ()))
+        found = platform.process(pid)  # a command that came after `processes` was looked up
+        return bool(argv) or (found is not None and found.tty_group not in (-1, found.group))
+
+    def _read(self, terminal: int, state: State, processes: Processes) -> bool:
         """Whether to leave it at that: False where Zellij ended the question without a word."""
         pane = next((each for each in state.panes if each.id == terminal and not each.is_plugin), None)
         if pane is None:
@@ -131,8 +138,12 @@ class Scrollback:
         except Unavailable as error:
             log.warning("%s: what pane %d shows is not known: %s", self.server.session, terminal, error)
             text, failed = "", True
-        # Zellij 0.45 sends a client away without an answer when another one leaves meanwhile.
-        if answered := bool(text.strip()):
+        # Zellij 0.45 sends a client away without an answer when another one leaves meanwhile. And an
+        # editor may have come in that moment: it sets the mode before it fills the screen.
+        answered = bool(text.strip())
+        if answered and self._fills_screen(pane, state, processes):
+            return True
+        if answered:
             # with and without a frame
             packed = scrollback.keep(text, self._lines, (pane.columns, pane.columns - 2))
             self._fresh = self._fresh or packed.key != self.kept.get(name, Packed("", {})).key

@@ -36,6 +36,7 @@ class Backups:
         self._clock = clock
         self._next: int | None = None
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._making = threading.Lock()
         self._remove_unfinished()
 
@@ -55,13 +56,16 @@ class Backups:
         if now < self._next or (self._thread is not None and self._thread.is_alive()):
             return
         self._next = now + EVERY_US
-        self._thread = threading.Thread(target=self._daily, name="zdriver-backup", daemon=True)
-        self._thread.start()
+        with self._starting:  # who waits for it must not see it before it runs
+            self._thread = threading.Thread(target=self._daily, name="zdriver-backup", daemon=True)
+            self._thread.start()
 
     def finish(self) -> None:
         """Wait for a copy under way."""
-        if self._thread is not None:
-            self._thread.join()
+        with self._starting:
+            thread = self._thread
+        if thread is not None:
+            thread.join()
 
     def make(self, name: str) -> Path:
         """A consistent copy named `name`. Raises StorageFull and Unavailable."""

@@ -15,7 +15,7 @@ from zdriver.core.runtime import runtime_folder
 HANDSHAKE = 2.0
 
 #: Commands that speak about the daemon, need the terminal for long, or start a program on it.
-IN_PLACE = {"daemon", "demo", "--edit", "edit", "--hold"}
+IN_PLACE = {"daemon", "demo", "--edit", "edit", "--hold", "--exec", "tail"}
 
 EXIT_INTERRUPTED = 130
 EXIT_UNAVAILABLE = 5
@@ -28,6 +28,8 @@ def main() -> None:
 
         if attached(sys.argv[1:]):
             os._exit(0)
+    if sys.argv[1:3] == ["setup", "shell"] and sys.argv[3:] in (["bash"], ["zsh"], ["fish"]):
+        _print_function(sys.argv[3])
     try:
         ending = _elsewhere(sys.argv)
     except KeyboardInterrupt:
@@ -46,9 +48,26 @@ def main() -> None:
     os._exit(code)
 
 
+def _print_function(shell: str) -> None:
+    """What every new shell of the user waits for: without asking a daemon, or importing a thing.
+
+    Ends the process; where something is in the way, the command itself says what.
+    """
+    data = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + "/data/shell/zdriver."
+    try:
+        fd = os.open(data + shell, os.O_RDONLY | os.O_CLOEXEC)
+        text = os.read(fd, 1 << 16)
+        if os.write(1, text) == len(text):
+            os._exit(0)
+    except OSError:
+        pass
+
+
 def _elsewhere(argv: list[str]) -> tuple[int, int] | None:
     """(exit code, signal) of the command run by the fork server; None: it has to run here."""
-    if os.environ.get("ZDRIVER_NO_FORK") or IN_PLACE.intersection(argv) or not _ordinary():
+    if os.environ.get("ZDRIVER_NO_FORK") or not _ordinary():
+        return None
+    if not IN_PLACE.isdisjoint(word.partition("=")[0] for word in argv):  # --exec=CMD is --exec
         return None
     folder = runtime_folder()
     try:

@@ -59,7 +59,8 @@ def go_to(path: str, *, run: str = "") -> int | None:
         if not (told and to_person):
             show(path)
         if not told and to_person and sys.stderr.isatty():
-            note(f"to change into it: {_how()}")
+            shell = os.path.basename(os.environ.get("SHELL", ""))  # noqa: PTH119 as text
+            note(f"to change into it: {how(shell)}; for good: zdriver setup shell --install")
     return None
 
 
@@ -101,8 +102,8 @@ def _tell_shell(path: str) -> bool:
     return False
 
 
-def _how() -> str:
-    shell = os.path.basename(os.environ.get("SHELL", ""))  # noqa: PTH119 as text
+def how(shell: str) -> str:
+    """What brings the function into a shell that is open."""
     if shell == "fish":
         return "zdriver setup shell fish | source"
     return f'eval "$(zdriver setup shell {shell if shell == "zsh" else "bash"})"'

@@ -157,6 +157,26 @@ def unknown(given: str, worktrees: Iterable[Worktree]) -> NotFound:
     )
 
 
+def exactly(query: str, worktrees: Iterable[Worktree]) -> Worktree | None:
+    """The one of that very name, or the trunk by its word, when it is ready."""
+    for each in worktrees:
+        if each.state == "ready" and (each.name == query or (each.trunk and query == TRUNK)):
+            return each
+    return None
+
+
+def equally_good(query: str, found: Sequence[Worktree]) -> tuple[Worktree, ...]:
+    """Those at the head of what `ranked` gave that match in the same way: the whole name, its
+    beginning, the beginning of a word, within a word, letters in order.
+    """
+    asked = key(query).replace(" ", "")
+    if not found or exactly(query, found[:1]) is not None:
+        return tuple(found[:1])
+    ways = [(each, _score(asked, each)) for each in found]
+    best = ways[0][1]
+    return tuple(each for each, way in ways if best is None or (way is not None and int(way) == int(best)))
+
+
 def ranked(query: str, worktrees: Sequence[Worktree]) -> tuple[Worktree, ...]:
     """For `go`: those in whose name or title the letters of `query` come in order, best first.
 

@@ -168,11 +168,13 @@ class WorktreesService:
                 raise NotFound("there is no worktree you came from", hint="name one: zdriver go NAME")
             return (self._registry.find(previous, where)[1],)
         repo = self._registry.repo(where)
+        exact = rules.exactly(query, self._registry.worktrees(repo))
+        if exact is not None and Path(exact.path).is_dir():  # then git has no more to say
+            return (exact,)
         known, foreign = self._registry.reconciled(repo)
         everything = tuple(each for each in (*known, *foreign) if each.state == "ready")
-        exact = [each for each in everything if each.name == query or (each.trunk and query == rules.TRUNK)]
-        if exact:
-            return tuple(exact[:1])
+        if (exact := rules.exactly(query, everything)) is not None:
+            return (exact,)
         if "/" in query and Path(where, query).is_dir():
             return (self._registry.find(query, where)[1],)
         return rules.ranked(query, everything)
@@ -261,6 +263,22 @@ class WorktreesService:
             name, force=force, delete_remote=delete_remote, token=token, cwd=cwd, agent=agent, env=env,
             pids=pids, request=request,
         )  # fmt: skip
+
+    def removable(
+        self,
+        name: str = "",
+        *,
+        force: bool = False,
+        merging: str = "",
+        token: int = 0,
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        pids: tuple[int, ...] = (),
+    ) -> Worktree:
+        return self._removing.removable(
+            name, force=force, merging=merging, token=token, cwd=cwd, agent=agent, env=env, pids=pids
+        )
 
     def removals(self, *, cwd: str = "") -> tuple[Removal, ...]:
         return self._removing.removals(cwd=cwd)

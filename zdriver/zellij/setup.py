@@ -25,7 +25,7 @@ from zdriver.zellij.keybinds import default_mode
 LAYOUTS = ("zdriver", "zdriver-agent", "zdriver-review")
 LAYOUT_HEAD = "// A layout of zdriver. `zdriver setup` renews it while it is unchanged: "
 
-Kind = Literal["config", "permissions", "plugin", "layout"]
+Kind = Literal["config", "permissions", "plugin", "layout", "shell"]
 
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):

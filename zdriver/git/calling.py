@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from zdriver.core.errors import Unavailable, ZdriverError
-from zdriver.git.failing import Failure, lock_in_the_way, translated
+from zdriver.git.failing import Failure, half_made, lock_in_the_way, translated
 
 if TYPE_CHECKING:
     from git import Git
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 READING, WRITING = 60.0, 1800.0
 #: seconds that a lock file of somebody else's is waited for
 LOCK_WAIT = 1.0
+#: seconds that worktrees which others are making right now may keep a git from its work
+MAKING_WAIT = 3.0
+_PAUSE = 0.02
 #: exit statuses: the caller looks at them itself
 ANY = tuple(range(-64, 256))
 _SLICE = 1.0
@@ -65,7 +68,12 @@ def read(
     where: what `targets` made. ok: exit statuses that are answers. timeout: seconds.
     Raises NotFound, Conflict, Unavailable or ZdriverError with git's own words.
     """
-    answer = _run(where, args, {**(env or {}), **_READS}, stdin, timeout)
+    end = time.monotonic() + MAKING_WAIT
+    while True:
+        answer = _run(where, args, {**(env or {}), **_READS}, stdin, timeout)
+        if not (answer.code and half_made(answer.err)) or time.monotonic() >= end:
+            break
+        time.sleep(_PAUSE)
     if answer.code not in ok:
         raise failed(where, args, answer)
     return answer
@@ -84,14 +92,21 @@ def write(
     stdin: bytes = b"",
     ok: tuple[int, ...] = (0,),
     timeout: float = WRITING,
+    once: bool = False,
 ) -> Answer:
-    """A command that may change something. One that finds a lock file in its way is tried again
-    until LOCK_WAIT is over. Raises as `read` does.
+    """A command that may change something. One that finds a lock file in its way is tried again until
+    LOCK_WAIT is over, one that finds a worktree that is being made until MAKING_WAIT is.
+
+    once: what stumbles over such a worktree may have changed something already. Raises as `read` does.
     """
-    end = time.monotonic() + LOCK_WAIT
+    begun = time.monotonic()
+    end = begun + LOCK_WAIT
     while True:
         answer = _run(where, args, env or {}, stdin, timeout)
         lock = lock_in_the_way(answer.err) if answer.code else ""
+        if answer.code and not once and half_made(answer.err) and time.monotonic() < begun + MAKING_WAIT:
+            time.sleep(_PAUSE)
+            continue
         if not lock:
             if answer.code in ok:
                 return answer
@@ -105,7 +120,7 @@ def _gone(lock: str, end: float) -> bool:
     while time.monotonic() < end:
         if not os.path.lexists(lock):
             return True
-        time.sleep(0.02)
+        time.sleep(_PAUSE)
     return False
 
 

@@ -27,6 +27,9 @@ class Failure(NamedTuple):
 
 _SAYS = ("fatal:", "error:", "! [")  #: how git begins a line that says why
 _LOCK = re.compile(r"Unable to create '(.+?\.lock)': File exists", re.DOTALL)
+#: git looks at every worktree's entry, also at one that another git is making at that moment: it has
+#: the file, and nothing in it yet (worktree.c, get_common_dir_noenv).
+_HALF_MADE = re.compile(r"failed to read \S.*/commondir", re.DOTALL)
 _DUBIOUS = re.compile(r"detected dubious ownership in repository at '(.+?)'\n", re.DOTALL)
 
 
@@ -34,6 +37,11 @@ def lock_in_the_way(err: str) -> str:
     """Path of the lock file that git found, "" when that was not it."""
     found = _LOCK.search(err)
     return found.group(1) if found else ""
+
+
+def half_made(err: str) -> bool:
+    """Whether git stumbled over a worktree that is being made: the same again does not."""
+    return _HALF_MADE.search(err) is not None
 
 
 def words(err: str) -> str:
@@ -98,6 +106,11 @@ _KNOWN: tuple[tuple[re.Pattern[str], type[ZdriverError], str], ...] = tuple(
             "make room on that disk, then again",
         ),
         (r"safe\.bareRepository", Unavailable, "git config --global safe.bareRepository all"),
+        (
+            _HALF_MADE.pattern,
+            Unavailable,
+            "a git was killed while it made a worktree: zdriver worktree repair",
+        ),
         (r"already (checked out|used by worktree) at", Conflict, ""),
         (r"already exists", Conflict, ""),
         (r"is locked|locked working tree|cannot lock ref|contains modified or untracked", Conflict, ""),

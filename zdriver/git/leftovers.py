@@ -15,6 +15,20 @@ MARK = "ZDRIVER_MAKING"
 INITIALIZING = "initializing"
 
 
+def mend_entries(git_dir: str) -> tuple[str, ...]:
+    """Write what a killed git (or a power failure) left empty, and over which every git stumbles since:
+    `commondir`, which says the same for each worktree (gitrepository-layout(5)). Names of the entries.
+
+    One that is being made at this moment gets what it would get. Raises OSError.
+    """
+    mended = []
+    for file in sorted(Path(git_dir, "worktrees").glob("*/commondir")):
+        if file.stat().st_size == 0:
+            file.write_text("../..\n")
+            mended.append(file.parent.name)
+    return tuple(mended)
+
+
 def strangers(git_dir: str, path: str, commit: str) -> list[str]:
     """Files below `path` that are not in `commit`: nothing that a checkout of it put there.
 

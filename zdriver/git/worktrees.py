@@ -6,11 +6,13 @@ import contextlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zdriver.core.errors import Conflict, InvalidInput, ZdriverError
 from zdriver.git import calling, porcelain
+from zdriver.git.failing import half_made
 from zdriver.git.porcelain import Listed
 from zdriver.git.refs import checked_branch, read_ref
 from zdriver.git.targets import in_repo, in_tree
@@ -60,10 +62,24 @@ def add(
     else:
         options += ["--", path, checked_branch(branch)]
     args = (*config, "worktree", "add", "--quiet", *options)
+    end = time.monotonic() + calling.MAKING_WAIT
+    while True:
+        try:
+            return _add(git_dir, path, args, branch, new_branch, env)
+        except ZdriverError as error:
+            # It had made the branch perhaps; that is taken back by now.
+            if not half_made(error.message) or time.monotonic() >= end:
+                raise
+        time.sleep(0.02)
+
+
+def _add(
+    git_dir: str, path: str, args: Sequence[str], branch: str, new_branch: bool, env: Mapping[str, str] | None
+) -> tuple[str, ...]:
     was_there = os.path.lexists(f"{path}/.git")
     had_branch = not new_branch or read_ref(git_dir, f"refs/heads/{branch}") is not None
     try:
-        answer = calling.write(in_repo(git_dir), args, env=env, ok=calling.ANY)
+        answer = calling.write(in_repo(git_dir), args, env=env, ok=calling.ANY, once=True)
         said = tuple(line for line in answer.err.splitlines() if line.strip())
         if answer.code == 0:
             return said

@@ -11,7 +11,7 @@ from pathlib import Path
 from zdriver.core import platform
 from zdriver.core.errors import Conflict, ZdriverError
 from zdriver.git import worktrees as git
-from zdriver.git.leftovers import INITIALIZING, MARK
+from zdriver.git.leftovers import INITIALIZING, MARK, mend_entries
 from zdriver.git.repos import git_dir_of
 from zdriver.git.tops import top_and_git_dir
 from zdriver.storage.port import Transaction
@@ -55,6 +55,7 @@ class Repairing:
             if row["owner"] != owner() and is_alive(row["owner"]):
                 return None
             _wait_for_git(worktree)
+            mend_entries(repo.git_dir)
             if self._is_whole(repo, worktree):
                 self._creating.finish(repo, worktree)
                 return Repaired(
@@ -99,6 +100,7 @@ class Repairing:
     def repair(self, repo: Repo, *, cwd: str, dry_run: bool) -> tuple[Repaired, ...]:
         """All that is wrong with a repository's worktrees, and what was done (`done` "": nothing yet)."""
         return (
+            *_mended(repo, dry_run=dry_run),
             *self._unfinished(repo, dry_run=dry_run),
             *self._moved(repo, cwd, dry_run=dry_run),
             *self._vanished(repo, dry_run=dry_run),
@@ -197,6 +199,14 @@ class Repairing:
                     found=f"git does not know {each.path} any more",
                     done="nothing: move the folder away, make the worktree anew, and copy what you need",
                 )
+
+
+def _mended(repo: Repo, *, dry_run: bool) -> tuple[Repaired, ...]:
+    """First of all: while such an entry is there, git says nothing of any worktree."""
+    if dry_run:
+        return ()
+    found = "git's entry was empty: a git was killed when it made it"
+    return tuple(Repaired(name=name, found=found, done="written") for name in mend_entries(repo.git_dir))
 
 
 def _wait_for_git(worktree: Worktree) -> None:

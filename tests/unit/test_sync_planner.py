@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import string
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from zdriver.sync import planner
 from zdriver.sync.planner import (
     Conflict,
     Forget,
@@ -27,7 +29,13 @@ _texts = st.text(string.ascii_lowercase, min_size=1, max_size=2)
 _kinds = st.sampled_from(["link", "copy"])
 _wanted = st.builds(Wanted, source=_texts, kind=_kinds, content=_texts)
 _recorded = st.builds(
-    Recorded, source=_texts, kind=_kinds, content=_texts, done=st.booleans(), folders=st.just(0)
+    Recorded,
+    source=_texts,
+    kind=_kinds,
+    content=_texts,
+    done=st.booleans(),
+    folders=st.just(0),
+    next=st.none() | _wanted,
 )
 #: What a worktree has: the content and its kind.
 _things = st.tuples(st.sampled_from(["link", "file"]), _texts)
@@ -115,17 +123,65 @@ def test_applied_twice_is_once(
     assert apply(again, rows, files) == (rows, files)
 
 
+def put_by_us(was: Recorded | None, thing: tuple[str, str]) -> bool:
+    """Whether a row says so: it was put there, or was about to be when an application was killed."""
+    if was is None:
+        return False
+    rows = [(was.kind, was.content)] + ([(was.next.kind, was.next.content)] if was.next else [])
+    return any((kind == "link", content) == (thing[0] == "link", thing[1]) for kind, content in rows)
+
+
+def touches_only_ours(
+    situation: tuple[dict[str, Wanted], dict[str, Recorded], World, set[str]],
+) -> None:
+    wanted, recorded, world, tracked = situation
+    made = planned(wanted, recorded, world, tracked)
+    _, files = apply(made, recorded, world)
+    for path, thing in world.items():
+        if not put_by_us(recorded.get(path), thing) or path in tracked:
+            assert files.get(path) == thing, path
+    for remove in made.removals:  # what is carried out asks again: it must be told what is there now
+        assert remove.was.content == world[remove.path][1], remove.path
+        assert put_by_us(recorded[remove.path], world[remove.path]), remove.path
+
+
 @given(situations())
 def test_what_is_not_ours_is_never_touched(
     situation: tuple[dict[str, Wanted], dict[str, Recorded], World, set[str]],
 ) -> None:
+    touches_only_ours(situation)
+
+
+def test_without_the_check_of_ownership_that_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: a planner that takes everything for its own fails the property above."""
+
+    def found() -> None:
+        settings(phases=[Phase.generate], max_examples=60)(given(situations())(touches_only_ours))()
+
+    found()
+    monkeypatch.setattr(planner, "is_ours", lambda was, seen: seen.kind in ("link", "file"))
+    with pytest.raises(AssertionError):
+        found()
+
+
+@given(situations(), st.data())
+def test_killed_at_any_replacement_what_was_put_there_is_known(
+    situation: tuple[dict[str, Wanted], dict[str, Recorded], World, set[str]], data: st.DataObject
+) -> None:
+    """After a kill, and with other wishes, nothing that was put there is taken for somebody's own."""
     wanted, recorded, world, tracked = situation
-    _, files = apply(planned(wanted, recorded, world, tracked), recorded, world)
-    for path, (kind, content) in world.items():
-        was = recorded.get(path)
-        ours = was is not None and (was.kind == "link", was.content) == (kind == "link", content)
-        if not ours or path in tracked:
-            assert files.get(path) == (kind, content), path
+    rows, files = apply(planned(wanted, recorded, world, tracked), recorded, world)
+    changed = {path: data.draw(_wanted) for path in wanted}
+    made = planned(changed, rows, files, tracked)
+    for replace in made.replaces:
+        rows[replace.path] = msgspec.structs.replace(rows[replace.path], next=replace.want)
+        if data.draw(st.booleans()):
+            files[replace.path] = ("link" if replace.want.kind == "link" else "file", replace.want.content)
+    last = {path: data.draw(_wanted) for path in wanted}
+    again = planned(last, rows, files, tracked)
+    assert not {each.path for each in again.conflicts} & {each.path for each in made.replaces}
+    gone = planned({}, rows, files, set())
+    assert {each.path for each in made.replaces} <= {each.path for each in gone.removals}
 
 
 @given(situations())

@@ -13,7 +13,7 @@ from contextlib import suppress
 from zdriver.core.errors import ZdriverError
 from zdriver.storage.port import Store
 from zdriver.sync.service import SyncService
-from zdriver.sync.watching import Changes, Watching
+from zdriver.sync.watching import EVERYTHING, Changes, Watching
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +78,12 @@ class Syncing:
         """Watch it from now on, and bring it up to date soon."""
         with self._lock:
             known = self._watching is not None and self._watching.has(container)
-            if known or self._no_watching or self._ending:
+            well = self._watching is not None and container not in self._watching.troubles
+            if (known and well) or self._no_watching or self._ending:
                 return
             self._follow(container)
-            self._due[container] = None
+            if not known:
+                self._due[container] = None
         self._awake(always=True)
 
     # ---- the thread ---------------------------------------------------------------------
@@ -133,6 +135,8 @@ class Syncing:
             if at <= time.monotonic():
                 del self._again[container]
                 with self._lock:
+                    if self._watching is not None:  # a disk may be mounted by now
+                        self._watching.follow(container)
                     self._due[container] = None
 
     def _poll(self, fd: int, timeout: float | None) -> bool:
@@ -172,13 +176,20 @@ class Syncing:
 
     def _add(self, container: str, paths: set[str] | None) -> None:
         known = self._due.get(container, set())
-        self._due[container] = None if paths is None or known is None else known | paths
+        if EVERYTHING in (known or ()) or EVERYTHING in (paths or ()):
+            self._due[container] = {EVERYTHING}
+        else:
+            self._due[container] = None if paths is None or known is None else known | paths
 
     def _apply(self) -> None:
         with self._lock:
             due, self._due = self._due, {}
         for container, paths in due.items():
-            self._bring(container, None if paths is None else tuple(sorted(paths)))
+            try:
+                self._bring(container, None if paths is None else tuple(sorted(paths)))
+            except Exception:  # of one container: the others are served all the same
+                log.exception("sync: %s", container)
+                self._again[container] = time.monotonic() + AGAIN
 
     def _bring(self, container: str, scope: tuple[str, ...] | None, only: str = "") -> None:
         try:

@@ -10,11 +10,11 @@ import errno
 import os
 import shlex
 from collections.abc import Set
+from contextlib import suppress
 
 import msgspec
 
 from zdriver.core.errors import ZdriverError
-from zdriver.core.killpoint import reached
 from zdriver.git.tracked import tracked
 from zdriver.sync.hands import Hands, InTheWay
 from zdriver.sync.looking import Look
@@ -22,6 +22,7 @@ from zdriver.sync.model import FOLDER, RULES, Failure, Obstacle, Synced
 from zdriver.sync.planner import Conflict, Found, Plan, Recorded, Replace, Wanted, is_ours, plan
 from zdriver.sync.records import Entry, Tree
 from zdriver.sync.sources import Source, Sources, digest, parents
+from zdriver.sync.steps import reach
 
 #: Nothing more can be done in that worktree.
 _ENDS = frozenset(
@@ -35,6 +36,7 @@ class Task(msgspec.Struct, kw_only=True):
     tree: Tree
     plan: Plan = Plan()
     recorded: dict[str, Recorded] = {}
+    force: Set[str] | None = frozenset()  #: paths at which its own may be replaced; None: all of them
     folders: dict[str, int] = {}  #: of those to make: how many folders are made for it
     trouble: str = ""  #: why nothing can be done
     made: list[Entry] = []
@@ -65,20 +67,34 @@ class Application:
 
     def task(self, tree: Tree, recorded: dict[str, Recorded], force: Set[str] | None = frozenset()) -> Task:
         """What `tree` needs. force: paths at which its own may be replaced; None: all of them."""
-        task = Task(tree=tree, recorded=recorded)
+        task = Task(tree=tree, recorded=recorded, force=force)
         if not os.path.isdir(tree.path):
             task.trouble = f"its folder {tree.path} is gone; zdriver worktree repair settles that"
             return task
         try:
-            self._plan(task, force)
+            self._plan(task)
         except ZdriverError as error:
             task.trouble = error.message
         except OSError as error:
             task.trouble = f"{error.filename or tree.path} cannot be looked at: {error.strerror}"
         return task
 
-    def _plan(self, task: Task, force: Set[str] | None) -> None:
-        tree, recorded = task.tree, task.recorded
+    def mended(self, task: Task) -> Task:
+        """The task, once what a killed application left beside its paths is out of the way."""
+        left = [path for path, was in task.recorded.items() if not was.done or was.next is not None]
+        if not left or task.trouble:
+            return task
+        try:
+            with Hands(task.tree.path, self._container, task.tree.id) as hands:
+                for path in left:
+                    with suppress(OSError):  # met again, and told, when something is to be done there
+                        hands.settle(path, _ours(task.recorded[path]))
+        except OSError:
+            return task
+        return self.task(task.tree, task.recorded, task.force)
+
+    def _plan(self, task: Task) -> None:
+        tree, recorded, force = task.tree, task.recorded, task.force
         wanted = self._wanted(tree, task)
         look = Look(tree.path, self._real)
         found = {
@@ -117,7 +133,7 @@ class Application:
             try:
                 self._digests[source.path] = digest(f"{self._container}/{source.source}")
             except OSError as error:
-                task.failures.append(_failure(task.tree, source.path, error))
+                task.failures.append(self._failure(task.tree, source.path, error))
                 return None
         return self._digests[source.path]
 
@@ -148,20 +164,26 @@ class Application:
             for make in task.plan.makes
         ]
 
+    def replacing(self, task: Task) -> list[Entry]:
+        """Rows to write before anything is replaced."""
+        return [Entry(task.tree.id, replace.path, replace.want) for replace in task.plan.replaces]
+
     def carry_out(self, task: Task, aside: str) -> None:
         """The whole plan, as far as the system lets it. aside: folder for what `forced` ones replace."""
         if task.plan.empty:
             return
         tree = task.tree
         try:
-            with Hands(tree.path, self._container) as hands:
+            with Hands(tree.path, self._container, tree.id) as hands:
                 for step in (self._remove, self._replace, self._make, self._settle):
                     step(task, hands, aside)
         except OSError as error:
-            task.failures.append(_failure(tree, error.filename or "", error))
-        done = {entry.path for entry in (*task.made, *task.settled)}
+            task.failures.append(self._failure(tree, error.filename or "", error))
+        done = {entry.path for entry in (*task.made, *task.updated, *task.settled)}
         # What was begun and not made is nobody's.
-        task.forgotten += [make.path for make in task.plan.makes if make.path not in done]
+        begun = [make.path for make in task.plan.makes]
+        begun += [each.path for each in task.plan.replaces if each.path not in task.recorded]
+        task.forgotten += [path for path in begun if path not in done]
 
     def _remove(self, task: Task, hands: Hands, _aside: str) -> None:
         for remove in task.plan.removals:
@@ -174,6 +196,7 @@ class Application:
                 continue
             task.removed.append(remove.path)
             task.forgotten.append(remove.path)
+            reach("removed")
 
     def _replace(self, task: Task, hands: Hands, aside: str) -> None:
         for replace in task.plan.replaces:
@@ -186,39 +209,49 @@ class Application:
                 self._failed(task, replace.path, error)
                 continue
             task.updated.append(self._entry(task, replace, content))
+            reach("replaced")
 
     def _make(self, task: Task, hands: Hands, _aside: str) -> None:
         for make in task.plan.makes:
             try:
                 if make.begun:
-                    hands.settle(make.path, self._ours(task, make.path, make.want))
+                    hands.settle(make.path, _ours(task.recorded[make.path], make.want))
                 content = hands.make(make.path, make.want)
             except OSError as error:
+                hands.clear(make.path, task.folders.get(make.path, 0))
                 self._failed(task, make.path, error)
                 continue
             want = msgspec.structs.replace(make.want, content=content)
             task.made.append(Entry(task.tree.id, make.path, want, task.folders.get(make.path, 0)))
-            reached("sync.apply:linked")
+            reach("made")
 
     def _settle(self, task: Task, hands: Hands, _aside: str) -> None:
         for settle in task.plan.settles:
-            hands.settle(settle.path, self._ours(task, settle.path, settle.want))
+            if not self._cleared(task, hands, settle.path, settle.want):
+                continue
             entry = Entry(task.tree.id, settle.path, settle.want, task.recorded[settle.path].folders)
             (task.made if settle.begun else task.settled).append(entry)
         for forget in task.plan.forgets:
             was = task.recorded[forget.path]
-            hands.settle(forget.path, {was.content})
+            if not self._cleared(task, hands, forget.path):
+                continue
+            if forget.why == "gone":
+                hands.clear(forget.path, was.folders)
             task.forgotten.append(forget.path)
-            if forget.why == "changed" and was.kind == "copy":
+            if forget.why == "changed" and was.kind == "copy" and was.done:
                 task.kept.append(f"{task.tree.name}/{forget.path}")
+
+    def _cleared(self, task: Task, hands: Hands, path: str, *wants: Wanted) -> bool:
+        try:
+            hands.settle(path, _ours(task.recorded[path], *wants))
+        except OSError as error:
+            self._failed(task, path, error)
+            return False
+        return True
 
     def _entry(self, task: Task, replace: Replace, content: str) -> Entry:
         want = msgspec.structs.replace(replace.want, content=content)
         return Entry(task.tree.id, replace.path, want)
-
-    def _ours(self, task: Task, path: str, want: Wanted) -> set[str]:
-        was = task.recorded.get(path)
-        return {want.content} if was is None else {want.content, was.content}
 
     def _failed(self, task: Task, path: str, error: OSError) -> None:
         """Raises it again when no other path will do better."""
@@ -230,7 +263,25 @@ class Application:
         if error.errno in _ENDS:
             error.filename = path
             raise error
-        task.failures.append(_failure(task.tree, path, error))
+        task.failures.append(self._failure(task.tree, path, error))
+
+    def _failure(self, tree: Tree, path: str, error: OSError) -> Failure:
+        shared = str(error.filename).startswith(f"{self._container}/{FOLDER}/")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = f"make room on the disk of {tree.path}"
+        elif error.errno == errno.EROFS:
+            hint = f"mount the disk of {tree.path} with the right to write"
+        elif shared:
+            hint = f"see that {error.filename} can be read"
+        else:
+            hint = f"give yourself the right to write in {tree.path}"
+        again = f"{hint}, then `zdriver sync apply`"
+        return Failure(worktree=tree.name, path=path, reason=error.strerror or str(error), hint=again)
+
+
+def _ours(was: Recorded, *wants: Wanted) -> set[str]:
+    """Link texts and SHA-256 of what was put there, or is to be."""
+    return {was.content, *(each.content for each in (was.next, *wants) if each is not None)}
 
 
 def summary(task: Task) -> Synced:
@@ -257,14 +308,3 @@ def _standing(want: Wanted | None, was: Recorded | None, seen: Found) -> bool:
         and is_ours(was, seen)
         and (was.kind, was.content) == (want.kind, want.content)
     )
-
-
-def _failure(tree: Tree, path: str, error: OSError) -> Failure:
-    said = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint = f"make room on the disk of {tree.path}, then `zdriver sync apply`"
-    elif error.errno == errno.EROFS:
-        hint = f"mount the disk of {tree.path} with the right to write, then `zdriver sync apply`"
-    else:
-        hint = f"give yourself the right to write in {tree.path}, then `zdriver sync apply`"
-    return Failure(worktree=tree.name, path=path, reason=said, hint=hint)

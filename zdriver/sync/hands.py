@@ -11,13 +11,14 @@ import contextlib
 import errno
 import hashlib
 import os
+import stat
 from typing import Literal
 
-from zdriver.core.killpoint import reached
 from zdriver.core.renaming import NotSupported, exchange, rename_new
 from zdriver.sync.planner import Found, Recorded, Wanted
 from zdriver.sync.rules import BESIDE
 from zdriver.sync.sources import digest
+from zdriver.sync.steps import reach
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 20
@@ -34,8 +35,10 @@ class InTheWay(OSError):
 class Hands:
     """One worktree. A context manager. Every method raises InTheWay and other OSErrors."""
 
-    def __init__(self, top: str, container: str) -> None:
+    def __init__(self, top: str, container: str, mark: str) -> None:
+        """mark: names whose hands these are, where several homes share a container."""
         self._container = container
+        self._mark = mark
         self._fds = {"": os.open(top, _OPEN & ~os.O_NOFOLLOW)}
         self._mode = os.fstat(self._fds[""]).st_mode & 0o777
 
@@ -63,7 +66,7 @@ class Hands:
                 os.symlink(want.content, name, dir_fd=folder)
             return want.content
         fresh, content = self._written(folder, name, want)
-        reached("sync.apply:written")
+        reach("written")
         try:
             _into_place(folder, fresh, name)
         except FileExistsError as error:
@@ -76,8 +79,9 @@ class Hands:
         folder, name = self._place(path, make=False)
         self.settle(path, {was.content, want.content})
         fresh, content = self._written(folder, name, want)
-        beside = _beside("old", name)
+        beside = self._beside("old", name)
         _into_place(folder, fresh, beside)
+        reach("prepared")
         try:
             exchange(folder, beside, name)
         except FileNotFoundError as error:  # it went meanwhile: nothing is there
@@ -89,7 +93,7 @@ class Hands:
                 raise InTheWay(path) from None
             os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
             return content
-        reached("sync.apply:exchanged")
+        reach("exchanged")
         if not _is(folder, beside, was):
             exchange(folder, beside, name)
             os.unlink(beside, dir_fd=folder)
@@ -102,18 +106,22 @@ class Hands:
         folder, name = self._place(path, make=False)
         self.settle(path, {was.content})
         seen = Found("link" if was.kind == "link" else "file", was.content)
-        beside = _beside("old", name)
+        beside = self._beside("old", name)
         try:
             rename_new(folder, name, beside)
         except NotSupported:
             if not _is(folder, name, seen):
                 raise InTheWay(path) from None
             beside = name
-        reached("sync.apply:aside")
+        reach("aside")
         if not _is(folder, beside, seen):
             rename_new(folder, beside, name)
             raise InTheWay(path)
         os.unlink(beside, dir_fd=folder)
+        self.clear(path, folders)
+
+    def clear(self, path: str, folders: int) -> None:
+        """Take away the folders that were made for `path`, as far as nothing is in them."""
         above = path.rpartition("/")[0]
         for _ in range(folders):
             if not above or not self._rmdir(above):
@@ -143,6 +151,8 @@ class Hands:
     def settle(self, path: str, ours: set[str]) -> None:
         """Take away what a killed application left beside `path`; what is not in `ours` is put back.
 
+        That is also what `--force` was about to replace: it was not told yet that it had.
+
         ours  link texts and SHA-256 of what may be thrown away
         """
         try:
@@ -150,19 +160,29 @@ class Hands:
         except (FileNotFoundError, InTheWay):
             return
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(_beside("new", name), dir_fd=folder)
-        beside = _beside("old", name)
+            os.unlink(self._beside("new", name), dir_fd=folder)
+        beside = self._beside("old", name)
         try:
-            kind, content = _seen(folder, beside)
+            kept = _seen(folder, beside)[1]
         except FileNotFoundError:
             return
-        if content in ours or kind == "other":
+        if kept in ours:
             os.unlink(beside, dir_fd=folder)
             return
-        with contextlib.suppress(FileExistsError, NotSupported):
-            rename_new(folder, beside, name)
+        with contextlib.suppress(NotSupported):
+            try:
+                rename_new(folder, beside, name)
+            except FileExistsError:
+                if _seen(folder, name)[1] in ours:
+                    exchange(folder, beside, name)
+                    os.unlink(beside, dir_fd=folder)
 
     # ---- inside ---------------------------------------------------------------------------
+
+    def _beside(self, what: Literal["new", "old"], name: str) -> str:
+        """ "new" is always ours and may be half written; "old" is whole: ours, or for a moment somebody's."""
+        text = f"{self._mark}/".encode() + os.fsencode(name)
+        return f"{BESIDE}{what}-{hashlib.sha256(text).hexdigest()[:20]}"
 
     def _place(self, path: str, *, make: bool) -> tuple[int, str]:
         """The folder's descriptor and the name in it."""
@@ -220,7 +240,7 @@ class Hands:
 
     def _written(self, folder: int, name: str, want: Wanted) -> tuple[str, str]:
         """Its name beside `name`, and its content."""
-        fresh = _beside("new", name)
+        fresh = self._beside("new", name)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(fresh, dir_fd=folder)
         if want.kind == "link":
@@ -235,11 +255,6 @@ class Hands:
         finally:
             os.close(out)
         return fresh, content
-
-
-def _beside(what: Literal["new", "old"], name: str) -> str:
-    """ "new" is always ours and may be half written; "old" is whole: ours, or for a moment somebody's."""
-    return f"{BESIDE}{what}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:20]}"
 
 
 def _into_place(folder: int, fresh: str, name: str) -> None:
@@ -277,6 +292,7 @@ def _is(folder: int, name: str, was: Found) -> bool:
 
 
 def _seen(folder: int, name: str) -> tuple[str, str]:
+    """(kind, a link's text or a file's SHA-256). Raises OSError, of a socket too."""
     try:
         return "link", os.readlink(name, dir_fd=folder)
     except OSError as error:
@@ -284,8 +300,6 @@ def _seen(folder: int, name: str) -> tuple[str, str]:
             raise
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
     try:
-        return "file", digest(fd)
-    except IsADirectoryError:
-        return "folder", ""
+        return ("file", digest(fd)) if stat.S_ISREG(os.fstat(fd).st_mode) else ("other", "")
     finally:
         os.close(fd)

@@ -31,6 +31,7 @@ class Recorded(msgspec.Struct, frozen=True):
     content: str
     done: bool = True  #: False: it was about to be made when that was written
     folders: int = 0  #: how many of the folders right above it were made for it
+    next: Wanted | None = None  #: what was about to take its place when that was written
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ class Found(msgspec.Struct, frozen=True):
 class Make(msgspec.Struct, frozen=True):
     path: str
     want: Wanted
-    begun: bool = False  #: an earlier application was killed at it
+    begun: bool = False  #: it was there, or about to be: a killed application may have left something
 
 
 class Replace(msgspec.Struct, frozen=True):
@@ -123,6 +124,7 @@ def plan(
     changed: list[str] = []
     standing: list[str] = []
     going: set[str] = set()
+    recorded = {path: _as_it_came(was, found.get(path, _NOTHING)) for path, was in recorded.items()}
     for path in sorted(recorded.keys() - wanted.keys()):
         out = _unwanted(path, recorded[path], found.get(path, _NOTHING), path in tracked)
         decided.setdefault(type(out), []).append(out)
@@ -153,6 +155,16 @@ def is_ours(was: Recorded, seen: Found) -> bool:
     return seen.kind == kind and seen.content == was.content
 
 
+def _as_it_came(was: Recorded, seen: Found) -> Recorded:
+    """What is recorded, by how far an application came that was killed at replacing it."""
+    if was.next is None:
+        return was
+    came = Recorded(was.next.source, was.next.kind, was.next.content, done=False, folders=was.folders)
+    if is_ours(came, seen):
+        return came
+    return msgspec.structs.replace(was, next=None, done=was.done and not is_ours(was, seen))
+
+
 def _after(seen: Found, going: Set[str]) -> Found:
     """What is there once those that go are gone."""
     if seen.kind == "blocked" and seen.by in going:
@@ -181,7 +193,7 @@ def _settled(
     if tracked:
         return Conflict(path, "git tracks it", False)
     if seen.kind == "nothing":
-        return Make(path, want, begun=was is not None and not was.done)
+        return Make(path, want, begun=was is not None)
     if was is not None and is_ours(was, seen):
         return Replace(path, want, seen)
     if was is None and seen.kind == "link" and seen.reaches:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 import msgspec
 
@@ -90,6 +90,12 @@ class Records:
             chunk = entries[at : at + _AT_ONCE]
             self._store.write(lambda tx, chunk=chunk: _put(tx, chunk, 0))  # type: ignore[misc]  # bound at once
 
+    def begin_replacing(self, entries: list[Entry]) -> None:
+        """The same of what is about to take another one's place; that one stays known until it has."""
+        for at in range(0, len(entries), _AT_ONCE):
+            chunk = entries[at : at + _AT_ONCE]
+            self._store.write(lambda tx, chunk=chunk: _put_next(tx, chunk))  # type: ignore[misc]
+
     def end(self, made: list[Entry], gone: list[tuple[str, str]], event: Event | None) -> None:
         """What became of it, and the event, all at once as far as `_AT_ONCE` rows go."""
         for at in range(0, max(len(made) - 1, 0) // _AT_ONCE * _AT_ONCE, _AT_ONCE):
@@ -107,24 +113,40 @@ class Records:
         if last or gone or event is not None:
             self._store.write(unit)
 
+    def any(self, repo: str) -> bool:
+        """Whether a worktree of the repository has something of us."""
+        return self._store.read(lambda tx: tx.one("sync.first", repo=repo) is not None)
+
     def forget(self, tree: str) -> None:
         self._store.write(lambda tx: tx.run("sync.drop_of", worktree=tree))
 
+    def removed(self, repo: str) -> list[str]:
+        """Paths of worktrees that were removed by other means."""
+        rows = self._store.read(lambda tx: tx.all("sync.places_removed", repo=repo))
+        return [row["path"] for row in rows]
+
     def forget_removed(self, repo: str) -> None:
-        """Rows of worktrees that were removed by other means."""
         self._store.write(lambda tx: tx.run("sync.drop_removed", repo=repo))
 
-    def nowhere(self, repo: str, paths: Iterable[str]) -> list[str]:
-        """Those that no worktree of the repository has of us."""
+    def nowhere(
+        self, repo: str, paths: Iterable[str], *, but: Set[tuple[str, str]] = frozenset()
+    ) -> list[str]:
+        """Those that no worktree of the repository has of us.
+
+        but  (worktree's id, path) of rows that do not count: they are about to go
+        """
         asked = sorted(set(paths))
+        if not asked:
+            return []
 
-        def unit(tx: Reading) -> list[str]:
-            if len(asked) <= _FEW:
-                return [path for path in asked if tx.one("sync.somewhere", repo=repo, path=path) is None]
-            there = {row["path"] for row in tx.all("sync.paths", repo=repo)}
-            return [path for path in asked if path not in there]
+        def unit(tx: Reading) -> list[Row]:
+            if len(asked) > _FEW:
+                return tx.all("sync.places", repo=repo)
+            return [row for path in asked for row in tx.all("sync.places_at", repo=repo, path=path)]
 
-        return self._store.read(unit)
+        rows = ((row["worktree_id"], row["path"]) for row in self._store.read(unit))
+        there = {path for id_, path in rows if (id_, path) not in but}
+        return [path for path in asked if path not in there]
 
 
 def _put(tx: Transaction, entries: list[Entry], at: int) -> None:
@@ -141,15 +163,33 @@ def _put(tx: Transaction, entries: list[Entry], at: int) -> None:
         )
 
 
+def _put_next(tx: Transaction, entries: list[Entry]) -> None:
+    for entry in entries:
+        want = entry.want
+        tx.run(
+            "sync.put_next",
+            worktree=entry.tree,
+            path=entry.path,
+            source=want.source,
+            kind=want.kind,
+            content=want.content,
+            next=msgspec.json.encode((want.source, want.kind, want.content)).decode(),
+        )
+
+
 def _by_tree(rows: list[Row], scope: Scope) -> Known:
     found: Known = {}
     for row in rows:
         if scope is not None and not within(row["path"], scope):
             continue
         found.setdefault(row["worktree_id"], {})[row["path"]] = Recorded(
-            row["source"], row["kind"], row["content"], row["at"] != 0, row["folders"]
+            row["source"], row["kind"], row["content"], row["at"] != 0, row["folders"], _next(row["next"])
         )
     return found
+
+
+def _next(text: str) -> Wanted | None:
+    return Wanted(*msgspec.json.decode(text)) if text else None
 
 
 def within(path: str, scope: tuple[str, ...]) -> bool:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Set
 from typing import Protocol
 
 from zdriver.core import paths as places
-from zdriver.core.errors import Conflict, ZdriverError
+from zdriver.core.errors import Conflict, Unavailable, ZdriverError
 from zdriver.core.ids import new_id
-from zdriver.core.killpoint import reached
 from zdriver.git import excludes
 from zdriver.storage.host import host_id
 from zdriver.storage.port import Event, Store
@@ -20,6 +19,7 @@ from zdriver.sync.application import Application, Task, summary
 from zdriver.sync.model import FOLDER, SHOWN, Applied, Obstacle, SyncStatus
 from zdriver.sync.records import Home, Known, Records, Tree
 from zdriver.sync.sources import Scope, Sources
+from zdriver.sync.steps import reach
 from zdriver.worktrees.model import Linked, Repo, Worktree
 from zdriver.worktrees.ports import Guard
 
@@ -59,6 +59,7 @@ class SyncService:
     def status(self, *, cwd: str = "") -> SyncStatus:
         container = self._container(cwd)
         there = shared.exists(container)
+        self._refuse_empty(container, self._homes(container))
         rules = shared.load_rules(container)
         found = shared.scan(container, rules)
         work = Application(container, found)
@@ -124,11 +125,13 @@ class SyncService:
         """Never raises for what is in sync/: a worktree is made all the same, and told what is wrong."""
         self.dealt_with(repo.container)
         try:
-            if not shared.exists(repo.container) and not self._records.of(worktree.id):
+            nothing = not shared.exists(repo.container) and not shared.is_empty(repo.container)
+            if nothing and not self._records.of(worktree.id):
                 return Linked()
             tree = Tree(worktree.id, worktree.name, worktree.path)
             tasks: list[Task] = []
             with self._lock(repo.container):
+                self._refuse_empty(repo.container, self._homes(repo.container))
                 rules = shared.load_rules(repo.container)
                 found = shared.scan(repo.container, rules)
                 work = Application(repo.container, found)
@@ -142,9 +145,12 @@ class SyncService:
         tree = Tree(worktree.id, worktree.name, worktree.path)
         with self._lock(repo.container):
             work = Application(repo.container, Sources())
-            task = work.task(tree, self._records.of(tree.id))
-            self._carry_out(work, _home(repo), [task], tell=False)
-            if not task.failures:
+            tasks = [work.task(tree, self._records.of(tree.id))]
+            self._carry_out(work, _home(repo), tasks, tell=False)
+            task = tasks[0]
+            if not task.failures:  # of a folder that is gone nothing was looked at
+                rows = {(tree.id, path) for path in task.recorded}
+                excludes.change(repo.git_dir, (), self._nowhere(repo.id, rows))
                 self._records.forget(tree.id)
         return len(task.removed)
 
@@ -176,17 +182,21 @@ class SyncService:
         """
         with self._lock(container):
             shared.exists(container)
-            rules = shared.load_rules(container)
             homes = self._homes(container)
+            if scope is None:
+                self._refuse_empty(container, homes)
+            rules = shared.load_rules(container)
             found = shared.scan(container, rules, self._covered(homes, scope))
             work = Application(container, found)
             aside = str(places.data_dir() / "aside" / new_id())
             tasks: list[Task] = []
             for home in homes:
                 mine = self._tasks(work, home, found, force or (lambda _tree: frozenset()), only)
-                self._carry_out(work, home, mine, aside=aside)
+                everything = scope is None and not only
+                self._carry_out(work, home, mine, aside=aside, everything=everything)
                 tasks += mine
-                if scope is None and not only:
+                if everything and (gone := self._records.removed(home.id)):
+                    excludes.change(home.git_dir, (), self._records.nowhere(home.id, gone))
                     self._records.forget_removed(home.id)
         return _applied(container, found, tasks, aside, tuple(beside))
 
@@ -206,6 +216,17 @@ class SyncService:
 
     def _homes(self, container: str) -> list[Home]:
         return [home for home in self._records.homes() if home.container == container]
+
+    def _refuse_empty(self, container: str, homes: list[Home]) -> None:
+        """What was shared may be on a disk that is not mounted. Raises Unavailable."""
+        if shared.is_empty(container) and any(self._records.any(home.id) for home in homes):
+            raise Unavailable(
+                f"{container}/{FOLDER} is empty, and worktrees have links into it; they are kept",
+                hint="mount what belongs there; or, if nothing is shared any more, remove that folder",
+            )
+
+    def _nowhere(self, repo: str, rows: Set[tuple[str, str]]) -> list[str]:
+        return self._records.nowhere(repo, (path for _, path in rows), but=rows)
 
     def _covered(self, homes: list[Home], scope: Scope) -> Scope:
         """Where a folder of sync/ was linked as a whole, or a file is a folder by now, that one is meant."""
@@ -232,32 +253,50 @@ class SyncService:
         ]
 
     def _carry_out(
-        self, work: Application, home: Home, tasks: list[Task], *, aside: str = "", tell: bool = True
+        self,
+        work: Application,
+        home: Home,
+        tasks: list[Task],
+        *,
+        aside: str = "",
+        tell: bool = True,
+        everything: bool = False,
     ) -> None:
-        """Links are out of `git status` before they are there, and in it no more after they are gone."""
+        """`tasks` become what was done. `everything`: they are all there is of the repository.
+
+        A path has a row before it is out of `git status`, and is out of it before something is there;
+        backwards in the same way. So whatever is left by a kill, its row knows it.
+        """
+        tasks[:] = [work.mended(task) for task in tasks]
         begun = [entry for task in tasks for entry in work.begun(task)]
-        again = [
-            path
-            for task in tasks
-            for path in (
-                *(each.path for each in task.plan.replaces),
-                *(each.path for each in task.plan.settles),
-            )
-        ]
-        if begun or again:
-            excludes.change(home.git_dir, [*(entry.path for entry in begun), *again])
-        if begun:
-            self._records.begin(begun)
-            reached("sync.apply:recorded")
+        replacing = [entry for task in tasks for entry in work.replacing(task)]
+        self._records.begin(begun)
+        self._records.begin_replacing(replacing)
+        if begun or replacing:
+            reach("begun")
+        ours = [entry.path for entry in (*begun, *replacing)]
+        ours += [each.path for task in tasks for each in task.plan.settles]
+        if everything:  # somebody may have taken them out
+            ours += [path for task in tasks for path in task.plan.standing]
+        excludes.change(home.git_dir, ours)
+        reach("excluded")
         for task in tasks:
             work.carry_out(task, aside)
-        reached("sync.apply:done")
+        reach("done")
+        self._note(home, tasks, tell)
+
+    def _note(self, home: Home, tasks: list[Task], tell: bool) -> None:
         done = [entry for task in tasks for entry in (*task.made, *task.updated, *task.settled)]
-        gone = [(task.tree.id, path) for task in tasks for path in task.forgotten]
-        self._records.end(done, gone, _event(home, tasks) if tell else None)
-        reached("sync.apply:told")
-        if gone:
-            excludes.change(home.git_dir, (), self._records.nowhere(home.id, (path for _, path in gone)))
+        gone = {(task.tree.id, path) for task in tasks for path in task.forgotten}
+        event = _event(home, tasks) if tell else None
+        try:
+            excludes.change(home.git_dir, (), self._nowhere(home.id, gone))
+        except ZdriverError:  # what is gone stays known, so that the next application does it
+            self._records.end(done, [], event)
+            raise
+        reach("shown")
+        self._records.end(done, sorted(gone), event)
+        reach("told")
 
 
 def _linked(task: Task) -> Linked:

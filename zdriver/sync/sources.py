@@ -66,6 +66,18 @@ def exists(container: str) -> bool:
     return any(Path(top, layer).is_dir() for layer in LAYERS)
 
 
+def is_empty(container: str) -> bool:
+    """sync/ is there, and nothing in it. Raises Unavailable."""
+    top = Path(container, FOLDER)
+    try:
+        with os.scandir(top) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unreadable(str(top), error) from error
+
+
 def load_rules(container: str) -> Rules:
     """Of `sync/zdriver.toml`. Raises InvalidInput that names file and line, Unavailable."""
     file = Path(container, FOLDER, RULES)
@@ -184,14 +196,17 @@ class _Look:
             return
         try:
             there = os.stat(self._at(layer, ""))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if os.path.islink(self._at(layer, "")):
+                raise _unreadable(self._at(layer, ""), error) from error
             return
         except OSError as error:
             raise _unreadable(self._at(layer, ""), error) from error
-        if stat.S_ISDIR(there.st_mode):
-            yield from self._inside(layer, "")
-        else:
-            self._refuse(layer, "", "it is no folder", f"make {FOLDER}/{layer} a folder")
+        if not stat.S_ISDIR(there.st_mode):
+            raise Unavailable(
+                f"{self._at(layer, '')} is no folder", hint="make it one; until then nothing is changed"
+            )
+        yield from self._inside(layer, "")
 
     def _inside(self, layer: Layer, folder: str) -> Iterator[Source]:
         here = self._at(layer, folder)
@@ -201,8 +216,6 @@ class _Look:
         except FileNotFoundError:
             return
         except OSError as error:
-            if not folder:
-                raise _unreadable(here, error) from error
             # What is in it may be there all the same: taking out its links would be wrong.
             raise _unreadable(here, error) from error
         for name, _ in found:

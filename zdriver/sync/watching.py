@@ -30,10 +30,12 @@ _MASK = (
 )
 _CAME = inotify.CREATE | inotify.MOVED_TO
 _WENT = inotify.DELETE | inotify.MOVED_FROM
-_SELF = inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.UNMOUNT
+_SELF = inotify.DELETE_SELF | inotify.MOVE_SELF
 
-#: Container → paths to bring up to date; None: all of it.
+#: Container → paths to bring up to date; None: all of it, unless sync/ is not there to be read.
 Changes = dict[str, set[str] | None]
+#: As a path: all of it, and what is gone was seen to go.
+EVERYTHING = ""
 
 
 class _Spot(msgspec.Struct, frozen=True):
@@ -108,13 +110,15 @@ class Watching:
         if path is None:
             if event.name == FOLDER:
                 self._again(container, found)
+        elif event.mask & inotify.UNMOUNT:
+            self._unmounted(container, path, found)
         elif event.mask & _SELF:
             # Deeper down the folder above tells of it; these may be links to elsewhere.
             if "/" not in path:
-                self._again(container, found)
+                self._again(container, found, went=bool(event.mask & inotify.DELETE_SELF))
         elif path == "":
             if event.name in LAYERS or event.name == RULES:
-                self._again(container, found)
+                self._again(container, found, went=bool(event.mask & inotify.DELETE))
         elif event.name:
             self._below(container, f"{path}/{event.name}", event.mask, found)
 
@@ -136,10 +140,23 @@ class Watching:
         if paths is not None:
             paths.add(shared)
 
-    def _again(self, container: str, found: Changes) -> None:
-        if found.get(container, set()) is not None:  # once a round will do
+    def _again(self, container: str, found: Changes, *, went: bool = False) -> None:
+        """`went`: it was seen to be deleted, so that an empty sync/ is meant."""
+        known = found.get(container, set())
+        if known is not None and EVERYTHING not in known:  # once a round will do
             self.follow(container)
+        if went or (known and EVERYTHING in known):
+            found[container] = {EVERYTHING}
+        else:
             found[container] = None
+
+    def _unmounted(self, container: str, path: str, found: Changes) -> None:
+        """What was there is not deleted: nothing is taken out for it."""
+        if path == "":
+            self._again(container, found)
+        elif path in LAYERS:
+            self.follow(container)
+            self.troubles[container] = f"{FOLDER}/{path} was unmounted; what it had stays linked"
 
     def _watch(self, spot: _Spot) -> None:
         where = Path(spot.container)

@@ -9,27 +9,37 @@ WHERE repo_id = :repo AND removed_at IS NULL AND state = 'ready'
 ORDER BY type <> 'trunk', name
 
 -- name: links
-SELECT l.worktree_id, l.path, l.source, l.kind, l.content, l.folders, l.at
+SELECT l.worktree_id, l.path, l.source, l.kind, l.content, l.folders, l.next, l.at
 FROM sync_links l JOIN worktrees w ON w.id = l.worktree_id
 WHERE w.repo_id = :repo AND w.removed_at IS NULL
 
 -- name: links_below
-SELECT l.worktree_id, l.path, l.source, l.kind, l.content, l.folders, l.at
+SELECT l.worktree_id, l.path, l.source, l.kind, l.content, l.folders, l.next, l.at
 FROM worktrees w JOIN sync_links l ON l.worktree_id = w.id
 WHERE w.repo_id = :repo AND w.removed_at IS NULL
     AND (l.path = :path OR (l.path > :after AND l.path < :before))
 
 -- name: links_of
-SELECT worktree_id, path, source, kind, content, folders, at FROM sync_links WHERE worktree_id = :worktree
+SELECT worktree_id, path, source, kind, content, folders, next, at FROM sync_links WHERE worktree_id = :worktree
 
--- name: paths
-SELECT DISTINCT l.path
+-- name: places
+SELECT l.worktree_id, l.path
 FROM sync_links l JOIN worktrees w ON w.id = l.worktree_id
 WHERE w.repo_id = :repo AND w.removed_at IS NULL
 
--- name: somewhere
-SELECT 1 AS there
+-- name: places_at
+SELECT l.worktree_id, l.path
 FROM worktrees w JOIN sync_links l ON l.worktree_id = w.id AND l.path = :path
+WHERE w.repo_id = :repo AND w.removed_at IS NULL
+
+-- name: places_removed
+SELECT l.worktree_id, l.path
+FROM sync_links l JOIN worktrees w ON w.id = l.worktree_id
+WHERE w.repo_id = :repo AND w.removed_at IS NOT NULL
+
+-- name: first
+SELECT l.path
+FROM worktrees w JOIN sync_links l ON l.worktree_id = w.id
 WHERE w.repo_id = :repo AND w.removed_at IS NULL
 LIMIT 1
 
@@ -38,7 +48,12 @@ INSERT INTO sync_links (worktree_id, path, source, kind, content, folders, at)
 VALUES (:worktree, :path, :source, :kind, :content, :folders, :at)
 ON CONFLICT (worktree_id, path) DO UPDATE
 SET source = excluded.source, kind = excluded.kind, content = excluded.content,
-    folders = max(folders, excluded.folders), at = excluded.at
+    folders = max(folders, excluded.folders), next = '', at = excluded.at
+
+-- name: put_next
+INSERT INTO sync_links (worktree_id, path, source, kind, content, at)
+VALUES (:worktree, :path, :source, :kind, :content, 0)
+ON CONFLICT (worktree_id, path) DO UPDATE SET next = :next
 
 -- name: drop
 DELETE FROM sync_links WHERE worktree_id = :worktree AND path = :path

@@ -37,6 +37,10 @@ _decode_response = msgspec.json.Decoder(Response).decode
 _decode_welcome = msgspec.json.Decoder(Welcome).decode
 
 
+class NotRunning(Unavailable):
+    """Nobody listens there, and no daemon may be started."""
+
+
 class Connection:
     """One socket, used by one thread at a time; it connects when it is first needed.
 
@@ -162,7 +166,7 @@ class Connection:
             return self._dial()
         except (FileNotFoundError, ConnectionRefusedError) as error:
             if self._start is None:
-                raise Unavailable(
+                raise NotRunning(
                     "the zdriver daemon is not running", hint="start it with `zdriver daemon start`"
                 ) from error
         self._start()

@@ -13,9 +13,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import msgspec
 
+from zdriver.core.clock import to_us
+from zdriver.events import selecting
 from zdriver.events.envelope import unseal
 from zdriver.rpc.events_api import Logged, Subscribed
 from zdriver.rpc.methods import MethodTable
@@ -57,9 +60,24 @@ class Events:
     def register(self, table: MethodTable) -> None:
         table.add_function("events.subscribe", self.subscribe, wants_connection=True)
 
-    def list(self, *, after: int = 0, limit: int = 100) -> tuple[Logged, ...]:
-        rows = self._page(after, max(1, min(limit, 1000)))
-        return tuple(Logged(cursor=row["sequence"], event=unseal(row["envelope"])) for row in rows)
+    def list(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        types: tuple[str, ...] = (),
+        since: datetime | None = None,
+        latest: bool = False,
+    ) -> tuple[Logged, ...]:
+        asked = {
+            "after": after,
+            "limit": max(1, min(limit, 1000)),
+            "types": msgspec.json.encode(selecting.patterns(types)).decode(),
+            "since": 0 if since is None else to_us(since),
+        }
+        rows = self._store.read(lambda tx: tx.all("event.latest" if latest else "event.oldest", **asked))
+        found = (Logged(cursor=row["sequence"], event=unseal(row["envelope"])) for row in rows)
+        return tuple(found)[::-1] if latest else tuple(found)
 
     def newest(self) -> int:
         row = self._store.read(lambda tx: tx.one("event.newest"))

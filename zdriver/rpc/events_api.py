@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -23,8 +24,22 @@ class Subscribed(msgspec.Struct, frozen=True, kw_only=True):
 class EventsApi(Protocol):
     """Service name: `events`. Over the socket there is `events.subscribe`, too."""
 
-    def list(self, *, after: int = 0, limit: int = 100) -> tuple[Logged, ...]:
-        """Oldest first; at most 1,000."""
+    def list(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        types: tuple[str, ...] = (),
+        since: datetime | None = None,
+        latest: bool = False,
+    ) -> tuple[Logged, ...]:
+        """Oldest first; at most 1,000.
+
+        types   patterns such as "worktree.*"; () for all
+        latest  the last `limit` of them instead of the first
+
+        Raises InvalidInput.
+        """
         ...
 
     def newest(self) -> int:

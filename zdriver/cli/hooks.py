@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from zdriver.library import Driver
 
 _name_argument = click.argument("name", required=False, default="", shell_complete=complete_worktrees)
-_hook_argument = click.argument("hook", type=click.Choice(HOOKS))
-_hook_option = click.option("--hook", type=click.Choice(HOOKS), help="Only this one.")
+_hook_argument = click.argument("hook", metavar="HOOK", type=click.Choice(HOOKS))
+_hook_option = click.option("--hook", metavar="HOOK", type=click.Choice(HOOKS), help="Only this one.")
 
 
 @click.group(
@@ -43,7 +43,7 @@ _hook_option = click.option("--hook", type=click.Choice(HOOKS), help="Only this 
 @json_option
 @click.pass_context
 def hooks(ctx: click.Context) -> None:
-    """Commands that a repository wants to run for its worktrees.
+    """Read and allow the commands of .zdriver.toml.
 
     They stand in .zdriver.toml under [hooks]: post-create and pre-remove run in the
     worktree, post-remove in the trunk. Each runs only after you allowed its very text.

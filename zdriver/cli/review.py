@@ -40,12 +40,12 @@ def review(
     no_cd: bool,
     no_hooks: bool,
 ) -> None:
-    """Make the worktree review-PR of a pull request, or bring it up to date.
+    """Make or update the worktree of a pull request.
 
-    PR is a number or a URL; GitLab's merge requests count as well. `gh` is asked for title
-    and branch where it is there, else git alone. What is only here stays: then it says why
-    the worktree was not brought up to date. Its hooks are a stranger's code, and asked about
-    for each commit. Exit code 4: another agent holds it.
+    PR is a number or a URL; GitLab's merge requests count as well. It is called review-PR.
+    `gh` is asked for title and branch where it is there, else git alone. What is only here
+    stays: then it says why the worktree was not brought up to date. Its hooks are a
+    stranger's code, and asked about for each commit. Exit code 4: another agent holds it.
     """
     if tab and exec_:
         raise InvalidInput("--tab and --exec exclude each other", hint="give one of them")

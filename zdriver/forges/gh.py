@@ -98,7 +98,10 @@ class Gh:
             if process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+                process.wait()
+            for pipe in (process.stdout, process.stderr):  # whoever else has them is not waited for
+                if pipe is not None:
+                    pipe.close()
         if process.returncode:
             raise self._why(err.decode("utf-8", "replace"), args)
         return out

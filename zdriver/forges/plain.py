@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zdriver.core.errors import NotFound
+from zdriver.core.errors import NotFound, Unavailable
 from zdriver.forges.model import Forge, Place, Request
 from zdriver.forges.urls import address
 from zdriver.git import calling, refs
@@ -25,7 +25,13 @@ class PlainGit:
     def request(self, number: int, place: Place) -> Request:
         names = [head.format(number) for head in _HEADS]
         args = ("ls-remote", "--quiet", "--", place.remote, *names)
-        answer = calling.read(in_repo(place.git_dir), args, env=place.environ, timeout=_PATIENCE)
+        try:
+            answer = calling.read(in_repo(place.git_dir), args, env=place.environ, timeout=_PATIENCE)
+        except NotFound as error:  # the whole repository: of what it has nothing is said
+            raise Unavailable(
+                f"the remote {place.remote} ({place.remote_url}) is not there, or not for you",
+                hint=f"is its URL right? git remote set-url {place.remote} URL",
+            ) from error
         found = {}
         for line in answer.lines():
             commit, _, name = line.partition("\t")

@@ -25,6 +25,8 @@ EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141
 COMPLETE_VARIABLE = "_ZDRIVER_COMPLETE"
 
+_VERB = "Make a worktree of this type, or go there."
+
 SECTIONS = (
     (
         "Say and look up",
@@ -45,17 +47,34 @@ SECTIONS = (
     (
         "Work side by side",
         (
-            Entry("claim", "claim", "claim", "Hold a worktree, so that nobody else works in it."),
-            Entry("release", "claim", "release", "Let a worktree go; who waits gets it."),
-            Entry("sync", "sync", "sync", "Share configuration among the worktrees."),
+            Entry("feat", "worktree_add", "feat", _VERB, label="feat|fix|aiops|devops|exp"),
+            *(
+                Entry(verb, "worktree_add", verb, _VERB, folded=True)
+                for verb in ("fix", "aiops", "devops", "exp")
+            ),
+            Entry("review", "review", "review", "Make or update the worktree of a pull request."),
+            Entry("go", "go", "go", "Go to another worktree of this repository."),
+            Entry("worktree", "worktree", "worktree", "Make, list, mend and take away worktrees."),
+            Entry("merge", "merge", "merge", "Merge a worktree into its base, then remove it."),
+            Entry("remove", "remove", "remove", "Remove worktrees whose work is done."),
+            Entry(
+                "claim",
+                "claim",
+                "claim",
+                "Hold a worktree, so that nobody else works in it.",
+                label="claim|release",
+            ),
+            Entry("release", "claim", "release", "Let a worktree go; who waits gets it.", folded=True),
             Entry("claims", "claim", "claims", "List who holds what, and who held it."),
+            Entry("sync", "sync", "sync", "Share configuration among the worktrees."),
         ),
     ),
     (
         "Set up",
         (
-            Entry("setup", "setup", "setup", "Put zdriver into Zellij, or take it out."),
+            Entry("setup", "setup", "setup", "Put zdriver into Zellij and your shell, or take it out."),
             Entry("config", "config", "config", "Show, find and edit the configuration."),
+            Entry("import", "importing", "import_", "Take over what another tool knows."),
             Entry("completions", "completions", "completions", "Print completions for your shell."),
         ),
     ),
@@ -63,6 +82,7 @@ SECTIONS = (
         "Look after",
         (
             Entry("doctor", "doctor", "doctor", "Check that everything works, and mend it."),
+            Entry("events", "events", "events", "See what happened, and follow what happens."),
             Entry("daemon", "daemon", "daemon", "Start, stop and look at the daemon."),
             Entry("demo", "demo", "demo", "Watch a killed Zellij come back."),
             Entry("attach", "attach", "attach", "Connect a Zellij session's plugin.", hidden=True),
@@ -77,9 +97,16 @@ def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> N
         ctx.exit()
 
 
+def _own_type(ctx: click.Context, word: str) -> click.Command | None:
+    from zdriver.cli.worktree_add import own_type
+
+    return own_type(ctx, word)
+
+
 @click.group(
     cls=LazyGroup,
     sections=SECTIONS,
+    fallback=_own_type,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
         'zdriver intent "Refactor database layer"',

@@ -38,6 +38,18 @@ class _Generation(click.types.IntParamType):
 GENERATION, ONE_GENERATION = _Generation(0), _Generation(1)
 
 
+class _Token(click.types.IntParamType):
+    """The fencing token of a claim."""
+
+    name = "token"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = super().convert(value, param, ctx)
+        if not 0 < number < 2**63:
+            self.fail(f"there is no token {number}; `zdriver claims` shows yours.", param, ctx)
+        return int(number)
+
+
 class _Given(click.types.StringParamType):
     """A text that is not empty: `--context "$UNSET"` must not mean something else."""
 
@@ -91,7 +103,7 @@ def context_option(command: F) -> F:
         expose_value=False,
         callback=_set_context,
         shell_complete=complete_contexts,
-        help="Mean this context (id or its end) instead of the current folder's.",
+        help="Mean this context (id or its end), not the folder's.",
     )(command)
 
 
@@ -199,6 +211,17 @@ def complete_types(
         ]
 
     return _quietly(find)
+
+
+def _or_none(_ctx: click.Context, _param: click.Parameter, value: int | None) -> int:
+    return value or 0
+
+
+def token_option(command: F) -> F:
+    """`--token`, the parameter `token: int`; 0 when it is not given."""
+    return click.option(
+        "--token", metavar="N", type=_Token(), callback=_or_none, help="Of your claim on it."
+    )(command)
 
 
 def examples(*lines: str) -> str:

@@ -201,16 +201,15 @@ def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Left-aligned columns, two spaces apart; widths count cells and ignore styling."""
     if not rows:
         return ""
-    widths = [max(_cells(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
-        "  ".join(
-            cell + " " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
+        "  ".join(cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
 
 
-def _cells(text: str) -> int:
+def width(text: str) -> int:
+    """Cells that it takes on a terminal."""
     from unicodedata import combining, east_asian_width
 
     plain = click.unstyle(text)

@@ -30,7 +30,7 @@ def services(
     timeout: float = TIMEOUT,
     tell: bool = True,
 ) -> Iterator[Driver]:
-    """The daemon's services; `doing` is said on a terminal when the block takes long ("": nothing is).
+    """The daemon's services; `doing` is said on a terminal when the block takes long.
 
     start    start the daemon if it is not running; else calls raise Unavailable
     timeout  seconds per call

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from zdriver.claims import rules as claims
 from zdriver.claims.model import Claim
-from zdriver.cli.output import note, plural, printable, yellow
+from zdriver.cli.output import answer, note, plural, printable, settings, yellow
 from zdriver.worktrees.model import Condition, Linked, Provided
 
 #: Seconds that a checkout of a large repository, or a removal, may take.
@@ -33,12 +33,21 @@ def held(claim: Claim, now: datetime) -> str:
 def received(linked: Linked, provided: Provided) -> str:
     """What came into a new worktree beside git's files: `2 links, 1 copy, WEB_PORT=41001`."""
     copies = linked.copies + provided.copies
+    leased = {name: value for name, value in provided.environment.items() if not name.startswith("ZDRIVER_")}
     parts = [
         plural(linked.links, "link") if linked.links else "",
         ("1 copy" if copies == 1 else f"{copies:,} copies") if copies else "",
-        *(f"{name}={printable(value)}" for name, value in provided.environment.items()),
+        *(f"{name}={printable(value)}" for name, value in leased.items()),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def tell(data: object, words: str) -> None:
+    """What was done, on stderr where stdout is for a path; with `--json` the envelope on stdout."""
+    if settings().json:
+        answer(data, str)
+    else:
+        note(words)
 
 
 def warn(lines: Iterable[str]) -> None:

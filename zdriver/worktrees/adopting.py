@@ -27,6 +27,8 @@ def adopt(registry: Registry, path: str, *, type: str, agent: str, request: str 
         if each.path == top:
             if each.trunk:
                 raise Conflict(f"{top} is the trunk of its repository", hint="nothing has to be adopted")
+            if not each.agent:  # a name led to it, which registered it: now it is somebody's
+                return registry.taken_over(each, agent=agent, type=type or each.type)
             if type and each.type != type:
                 raise Conflict(
                     f"{each.name} is registered already, with the type {each.type}",

@@ -91,6 +91,23 @@ class WorktreesApi(Protocol):
         """Raises Conflict with every reason against it. `pids`: of the caller, who may stand in it."""
         ...
 
+    def removable(
+        self,
+        name: str = "",
+        *,
+        force: bool = False,
+        merging: str = "",
+        token: int = 0,
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        pids: tuple[int, ...] = (),
+    ) -> Worktree:
+        """The worktree, if `remove` would not refuse it now; with `merging` (merge, squash, rebase), if
+        `merge` would not. Changes nothing; raises as they do. For what has to be known before hooks run.
+        """
+        ...
+
     def removals(self, *, cwd: str = "") -> tuple[Removal, ...]: ...
 
     def recover(self, removal: str, *, cwd: str = "", agent: str = "", request: str = "") -> Added:

@@ -94,6 +94,19 @@ class Removals(Protocol):
         request: str = "",
     ) -> Removed: ...
 
+    def removable(
+        self,
+        name: str = "",
+        *,
+        force: bool = False,
+        merging: str = "",
+        token: int = 0,
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        pids: tuple[int, ...] = (),
+    ) -> Worktree: ...
+
     def removals(self, *, cwd: str = "") -> tuple[Removal, ...]: ...
 
     def recover(self, removal: str, *, cwd: str = "", agent: str = "", request: str = "") -> Added: ...

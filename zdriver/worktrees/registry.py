@@ -310,6 +310,17 @@ class Registry:
             unit, lock=[f"repo:{repo.id}"], request=request, digest=digest, result=Worktree
         )
 
+    def taken_over(self, known: Worktree, *, agent: str, type: str) -> Worktree:
+        """Adopt one that is registered without an owner: `find` had to take it in."""
+        made = msgspec.structs.replace(known, agent=agent, type=type)
+
+        def unit(tx: Transaction) -> Worktree:
+            if tx.run("worktree.owned", id=made.id, agent=agent, type=type):
+                tx.emit(rows.event("worktree.adopted", made, agent=agent))
+            return made
+
+        return self.store.write(unit, lock=[f"repo:{made.id}"])
+
     # ---- types --------------------------------------------------------------------------
 
     def types(self) -> tuple[WorktreeType, ...]:

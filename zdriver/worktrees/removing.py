@@ -79,6 +79,29 @@ class Removing:
                     return done
             return self._remove(repo, worktree, asking, force, delete_remote, request, digest)
 
+    def removable(
+        self,
+        name: str = "",
+        *,
+        force: bool = False,
+        merging: str = "",
+        token: int = 0,
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        pids: tuple[int, ...] = (),
+    ) -> Worktree:
+        repo, worktree = self._registry.find(name, cwd)
+        if worktree.state == "removing":  # one that was killed at it is settled first, by who does it
+            return worktree
+        asking = Asking(agent=agent or caller.agent(), token=token, pids=tuple(pids), env=env)
+        seen = self._look(repo, worktree, asking)
+        if merging:
+            self._merging.check(repo, worktree, seen, how=merging, keep=False)
+        elif against := removal_rules.against(seen.findings, force=force):
+            raise removal_rules.refusal(worktree.name, against)
+        return worktree
+
     def _remove(
         self,
         repo: Repo,

@@ -101,6 +101,9 @@ UPDATE worktrees SET path = :path WHERE id = :id AND removed_at IS NULL
 -- name: switched
 UPDATE worktrees SET branch = :branch WHERE id = :id AND state = 'ready' AND removed_at IS NULL
 
+-- name: owned
+UPDATE worktrees SET agent = :agent, type = :type WHERE id = :id AND agent = '' AND removed_at IS NULL
+
 -- name: used
 UPDATE worktrees SET used_at = :at WHERE id = :id AND removed_at IS NULL
 

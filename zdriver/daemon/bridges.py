@@ -38,7 +38,7 @@ WORKERS = 4  #: requests of plugins served at a time
 
 
 class Bridges:
-    """A component of the daemon. Implements `attaching.BridgeApi`, `terminal.Terminals`, `live.Work`."""
+    """A component of the daemon. Implements `attaching.BridgeApi`, `terminal.Terminals`, `work.Work`."""
 
     def __init__(
         self,
@@ -199,7 +199,7 @@ class Bridges:
             scrollback=session.scrollback(),
         )
 
-    # ---- live.Work ----------------------------------------------------------------------
+    # ---- work.Work ----------------------------------------------------------------------
 
     def opening(self, session: LiveSession) -> None:
         ready = session.ready

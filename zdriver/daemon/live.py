@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ from zdriver.context.layout import Layout, terminals
 from zdriver.core import platform
 from zdriver.core.errors import Internal, Unavailable, ZdriverError
 from zdriver.daemon.scrollback import Scrollback
+from zdriver.daemon.work import Ready, Work
 from zdriver.rpc.framing import Framing
 from zdriver.zellij import bridge, sessions, spawn
 from zdriver.zellij.messages import Message, decode
@@ -40,43 +41,6 @@ REQUESTS_MAX = 32  #: of one plugin, waiting for their answers
 DUMP_AGAIN = 5.0  #: seconds to the next try, where a dump could not be made sense of
 #: A pane that vanished is believed after this long: it may be the whole session that is ending.
 CONFIRM_LOSS = 1.0
-
-
-class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """`plugin.ready`"""
-
-    protocol: int
-    version: str = ""
-    bridge: str = ""
-    client_id: int = 0
-    plugin_id: int = 0
-    zellij_session: str = ""
-    zellij_version: str = ""
-    zellij_pid: int = 0
-    initial_cwd: str = ""
-
-
-class Work(Protocol):
-    """What is done for a session (`daemon/bridges.py`)."""
-
-    def opening(self, session: LiveSession) -> None:
-        """The first state is there: decide what becomes of this session. Called once, exclusively."""
-        ...
-
-    def record(self, session: LiveSession, layout: Layout) -> bool:
-        """Keep it; False where there is nothing in it yet that is worth a generation."""
-        ...
-
-    def renamed(self, session: LiveSession, old: str) -> None:
-        """Its Zellij session was given another name: what is kept under the old one goes along."""
-        ...
-
-    def status(self, session: LiveSession) -> object:
-        """Parameters of `status`."""
-
-    def serve(self, session: LiveSession, message: Message) -> object: ...
-
-    def ended(self, session: LiveSession, reason: str) -> None: ...
 
 
 class LiveSession:
@@ -273,7 +237,6 @@ class LiveSession:
         with self._mail:
             self.ready = ready
             self.client = ready.client_id  # the lead may have gone to another instance
-            self.client = ready.client_id  # another instance may have taken the lead
             self._mail.notify_all()
         self._bridge.ready.set()
 

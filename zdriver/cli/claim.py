@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from zdriver.claims import rules
 from zdriver.claims.model import Claim, Turn
-from zdriver.cli.options import GIVEN, examples, json_option
+from zdriver.cli.options import GIVEN, complete_worktrees, examples, json_option
 from zdriver.cli.output import answer, dim, green, home_relative, note, plural, printable, table
 from zdriver.cli.services import services
 from zdriver.core.errors import InvalidInput, ZdriverError
@@ -44,7 +44,7 @@ _agent_option = click.option(
         'zdriver claim feat-user-auth --force --reason "its agent hangs"',
     )
 )
-@click.argument("name", shell_complete=_complete_claimed)
+@click.argument("name", shell_complete=complete_worktrees)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @_agent_option
 @click.option("--lease", metavar="S", type=float, help="Seconds it lasts: 60 with --hold, else 1800.")
@@ -69,7 +69,9 @@ def claim(
 
     The same agent gets its own claim again, renewed. Exit code 4: another holds it.
     With --hold it is claimed, COMMAND runs in its folder with ZDRIVER_CLAIM_TOKEN, and it
-    is released whatever happens; exit code as COMMAND's, 125 when holding failed.
+    is released when COMMAND itself has ended; exit code as COMMAND's, 125 when holding failed.
+    Taken over, COMMAND gets SIGTERM within a third of the lease, SIGKILL 10 s later; when zdriver
+    is killed, SIGTERM at once.
     """
     _consistent(command, lease, wait, renew, hold, force, reason)
     if hold:
@@ -158,7 +160,7 @@ def release(name: str, agent: str | None, token: int | None) -> None:
         "zdriver claims feat-user-auth --all   who held it, newest first",
     )
 )
-@click.argument("name", required=False, shell_complete=_complete_claimed)
+@click.argument("name", required=False, shell_complete=complete_worktrees)
 @click.option("--all", "every", is_flag=True, help="Ended ones, too.")
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many."

@@ -22,6 +22,7 @@ from zdriver.cli.claim import waiting
 from zdriver.cli.output import settings, show_error
 from zdriver.cli.services import services
 from zdriver.core import caller
+from zdriver.core.dying import with_parent
 from zdriver.core.errors import Conflict, NotFound, ZdriverError
 
 #: Our own failure, and what a shell says of a command that cannot be run (as timeout(1) does).
@@ -69,6 +70,7 @@ class _Child:
     def __init__(self) -> None:
         self.began = False
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = False
         self._ended = threading.Event()
         self._early: list[int] = []
 
@@ -83,13 +85,23 @@ class _Child:
         }
         if not os.path.isdir(held.claim.path):  # noqa: PTH112 the path is text, as git gave it
             raise NotFound(f"{held.claim.path} is gone", hint="`zdriver worktree repair` settles it")
+        held.check()
+        self._starting = True  # from here on a signal is for the command, also while it is not there yet
         try:
-            self._process = process = subprocess.Popen(command, cwd=held.claim.path, env=environment)
+            # Killed with SIGKILL, this process can tell nobody: the system ends the command for it.
+            self._process = process = subprocess.Popen(
+                command,
+                cwd=held.claim.path,
+                env=environment,
+                preexec_fn=with_parent(signal.SIGTERM),
+            )
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             show_error(NotFound(f"{command[0]} cannot be run: {error.strerror}"), json=settings().json)
             return NOT_FOUND if missing else NOT_RUN
         self.began = True
+        if held.lost is not None:  # while it was started
+            self.end(held.lost)
         for number in self._early:
             process.send_signal(number)
         code = process.wait()
@@ -123,10 +135,11 @@ class _Child:
 
     def _relay(self, number: int, _frame: FrameType | None) -> None:
         process = self._process
-        if process is None:
+        if process is None and self._starting:
+            self._early.append(number)
+        elif process is None:
             if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # nothing is run yet
                 raise click.Abort if number == signal.SIGINT else SystemExit(128 + number)
-            self._early.append(number)
         elif number not in _TYPED or not _in_foreground():
             process.send_signal(number)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 import zdriver
 from zdriver.cli import editor, manpages, output
+from zdriver.cli.groups import LazyGroup
 from zdriver.cli.main import SECTIONS, cli, run
 from zdriver.cli.since import parse_since
 from zdriver.core.errors import InvalidInput, Unavailable
@@ -29,8 +32,8 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def commands(group: click.Group, path: str = "zdriver") -> Iterator[tuple[str, click.Command]]:
     context = click.Context(group)
-    names = [entry.name for _, entries in SECTIONS for entry in entries] if group is cli else group.commands
-    for name in names:
+    sections = group.sections if isinstance(group, LazyGroup) else ()
+    for name in [entry.name for _, entries in sections for entry in entries] or group.commands:
         command = group.get_command(context, name)
         assert command is not None
         yield f"{path} {name}", command
@@ -61,9 +64,11 @@ def test_every_command_shows_an_example_of_itself(path: str, capsys: pytest.Capt
 
 
 def test_the_table_of_commands_says_what_the_commands_say() -> None:
-    for _, entries in SECTIONS:
-        for entry in entries:
-            assert ALL[f"zdriver {entry.name}"].get_short_help_str(100) == entry.help
+    groups = {"zdriver": cli, **{path: each for path, each in ALL.items() if isinstance(each, LazyGroup)}}
+    assert {"zdriver", "zdriver worktree"} <= groups.keys()
+    for path, group in groups.items():
+        for entry in (entry for _, entries in group.sections for entry in entries):
+            assert ALL[f"{path} {entry.name}"].get_short_help_str(100) == entry.help
 
 
 def test_every_command_but_the_talkative_ones_has_json() -> None:
@@ -74,9 +79,6 @@ def test_every_command_but_the_talkative_ones_has_json() -> None:
 
 
 def test_asking_for_help_imports_no_command(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     late = ("zdriver.cli.intent", "redis", "psycopg", "pika", "git", "apsw")
     code = (
         "import sys; from zdriver.cli.main import run; run(['--help']);"
@@ -106,6 +108,27 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     "argv",
     [
         ["nonsense"],
+        ["chore", "x"],
+        ["worktree", "nonsense"],
+        ["feat"],
+        ["feat", ""],
+        ["feat", "a\x07b"],
+        ["feat", "x", "--from", ""],
+        ["feat", "x", "--branch", " "],
+        ["feat", "x", "--tab"],
+        ["feat", "x", "--nonsense"],
+        ["worktree", "add", "feat"],
+        ["worktree", "list", "x"],
+        ["worktree", "adopt"],
+        ["worktree", "show", ""],
+        ["worktree", "recover", " "],
+        ["worktree", "prune", "--yes", "--dry-run"],
+        ["worktree", "types", "add"],
+        ["remove"],
+        ["remove", ""],
+        ["remove", "x", "--token", "0"],
+        ["remove", "x", "--token", "9" * 20],
+        ["merge", "--squash", "--rebase"],
         ["intent", "--nonsense"],
         ["intent", "x", "--clear"],
         ["intent", "--clear", "--edit"],
@@ -164,6 +187,16 @@ def test_text_behind_two_dashes_is_text_even_if_it_looks_like_json(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("argv", "meant"), [(["intnt"], "intent"), (["worktree", "lst"], "list"), (["remov", "x"], "remove")]
+)
+def test_a_mistyped_command_is_guessed_though_none_was_loaded_yet(argv: list[str], meant: str) -> None:
+    code = f"from zdriver.cli.main import run; raise SystemExit(run({argv}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"did you mean {meant}?" in done.stderr
+
+
 def test_a_defect_is_one_line_and_exit_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,7 +233,7 @@ def test_what_an_editor_needs_is_said_for_each_command(capsys: pytest.CaptureFix
     assert "config.toml" in hints[1]
 
 
-@pytest.mark.parametrize("path", ["zdriver", "zdriver daemon", "zdriver config"])
+@pytest.mark.parametrize("path", ["zdriver", "zdriver daemon", "zdriver config", "zdriver worktree"])
 def test_a_group_alone_shows_its_help(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     argv = path.split()[1:]
     assert run([*argv, "--help"]) == 0
@@ -316,8 +349,6 @@ def test_the_editor_is_split_as_a_shell_would(monkeypatch: pytest.MonkeyPatch) -
 def test_completions_are_a_script_that_the_shell_takes(
     shell: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    import subprocess
-
     assert run(["completions", shell]) == 0
     script = tmp_path / "completions"
     script.write_text(capfd.readouterr().out)

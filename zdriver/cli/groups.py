@@ -89,5 +89,5 @@ class LazyGroup(click.Group):
 def _unknown(word: str, names: Sequence[str]) -> str:
     from difflib import get_close_matches
 
-    close = " or ".join(get_close_matches(word, names))
-    return f"there is no command {word!r}" + (f"; did you mean {close}?" if close else "")
+    close = get_close_matches(word, names, n=1)
+    return f"there is no command {word!r}" + (f"; did you mean {close[0]}?" if close else "")

@@ -34,6 +34,7 @@ SECTIONS = (
             Entry("intent", "intent", "intent", "Set or show what you are working on."),
             Entry("milestone", "milestone", "milestone", "Record a step reached, or list them."),
             Entry("history", "history", "history", "Search all intents and milestones."),
+            Entry("events", "events", "events", "See what happened, and follow what happens."),
             Entry("forget", "forget", "forget", "Delete entries or contexts for good."),
         ),
     ),
@@ -62,27 +63,21 @@ SECTIONS = (
                 "claim",
                 "claim",
                 "Hold a worktree, so that nobody else works in it.",
-                label="claim|release",
+                label="claim|release|claims",
             ),
             Entry("release", "claim", "release", "Let a worktree go; who waits gets it.", folded=True),
-            Entry("claims", "claim", "claims", "List who holds what, and who held it."),
+            Entry("claims", "claim", "claims", "List who holds what, and who held it.", folded=True),
             Entry("sync", "sync", "sync", "Share configuration among the worktrees."),
         ),
     ),
     (
-        "Set up",
+        "Set up and look after",
         (
             Entry("setup", "setup", "setup", "Put zdriver into Zellij and your shell, or take it out."),
             Entry("config", "config", "config", "Show, find and edit the configuration."),
             Entry("import", "importing", "import_", "Take over what another tool knows."),
             Entry("completions", "completions", "completions", "Print completions for your shell."),
-        ),
-    ),
-    (
-        "Look after",
-        (
             Entry("doctor", "doctor", "doctor", "Check that everything works, and mend it."),
-            Entry("events", "events", "events", "See what happened, and follow what happens."),
             Entry("daemon", "daemon", "daemon", "Start, stop and look at the daemon."),
             Entry("demo", "demo", "demo", "Watch a killed Zellij come back."),
             Entry("attach", "attach", "attach", "Connect a Zellij session's plugin.", hidden=True),
@@ -110,7 +105,7 @@ def _own_type(ctx: click.Context, word: str) -> click.Command | None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
         'zdriver intent "Refactor database layer"',
-        'zdriver milestone "Extracted models" --artifact models.py',
+        "zdriver feat user-auth      a worktree of its own, and the shell in it",
         "zdriver setup zellij        once, so that panes come back by themselves",
     ),
 )

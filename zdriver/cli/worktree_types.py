@@ -73,7 +73,7 @@ def _list() -> None:
 
 def _row(of: WorktreeType) -> tuple[str, ...]:
     start = f"from {printable(of.base)}" if of.base else ""
-    return of.name, printable(of.description), start, dim("" if of.builtin else "your own")
+    return of.name, printable(of.description), start, "" if of.builtin else dim("your own")
 
 
 def _command(type_: str) -> str:

@@ -17,6 +17,10 @@ HANDSHAKE = 2.0
 #: Commands that speak about the daemon, need the terminal for long, or start a program on it.
 IN_PLACE = {"daemon", "demo", "--edit", "edit", "--hold", "--exec", "tail"}
 
+#: Words of everyday commands that run no hook.
+HOOKLESS = {"intent", "milestone", "history", "snapshot", "claim", "claims", "release", "sync", "go"}
+HOOKLESS |= {"events", "list", "show", "path", "env", "types", "--no-hooks"}
+
 EXIT_INTERRUPTED = 130
 EXIT_UNAVAILABLE = 5
 
@@ -69,6 +73,8 @@ def _elsewhere(argv: list[str]) -> tuple[int, int] | None:
         return None
     if not IN_PLACE.isdisjoint(word.partition("=")[0] for word in argv):  # --exec=CMD is --exec
         return None
+    if _hooked(argv):
+        return None
     folder = runtime_folder()
     try:
         found = os.lstat(folder)
@@ -91,6 +97,32 @@ def _elsewhere(argv: list[str]) -> tuple[int, int] | None:
     except OSError:
         return None
     return _follow(sock)
+
+
+def _hooked(argv: list[str]) -> bool:
+    """Whether hooks of .zdriver.toml may run: `sudo` and `ssh` in them ask on /dev/tty, which only
+    a process of this terminal's session has.
+
+    A hook that only another branch has is missed: it runs all the same, but without a /dev/tty.
+    """
+    if len(argv) < 2 or not HOOKLESS.isdisjoint(argv):
+        return False
+    try:
+        folder = os.getcwd()
+        while True:
+            try:
+                fd = os.open(folder + "/.zdriver.toml", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except FileNotFoundError:
+                if folder == "/":
+                    return False
+                folder = os.path.dirname(folder)
+                continue
+            try:
+                return b"hooks" in os.read(fd, 1 << 18)
+            finally:
+                os.close(fd)
+    except OSError:
+        return False
 
 
 def _ordinary() -> bool:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -370,7 +371,53 @@ def test_the_same_request_twice_is_one_claim(claims: ClaimsService) -> None:
     assert claims.list("feat-a") == ()
 
 
-@pytest.mark.parametrize("wrong", [-1, 0.5, 8 * 86_400, float("nan"), float("inf")])
+@pytest.mark.parametrize("wrong", [-1, 2**63, -(2**63) - 1, 10**30])
+def test_a_token_that_was_never_given_out_holds_nothing(
+    claims: ClaimsService, here: Here, wrong: int
+) -> None:
+    for held in (False, True):
+        if held:
+            claims.claim("feat-a", agent="one")
+        for ask in (claims.release, claims.renew, claims.check):
+            with pytest.raises(Conflict, match="does not hold"):
+                ask("feat-a", agent="one", token=wrong, cwd="/")
+        with pytest.raises(Conflict, match="does not hold"):
+            claims.guard.check(here.id("feat-a"), agent="one", token=wrong)
+    assert [claim.token for claim in claims.list()] == [1]
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**31, 2**63, 10**30])
+def test_a_process_that_cannot_be_is_refused(claims: ClaimsService, wrong: int) -> None:
+    with pytest.raises(InvalidInput, match="no process"):
+        claims.claim("feat-a", agent="one", pid=wrong)
+    with pytest.raises(InvalidInput, match="no process"):
+        claims.queue("feat-a", agent="one", pid=wrong, seconds=0)
+
+
+@pytest.mark.parametrize("name", ["\0", "\ud800", "feat-a\n", "-", "x" * 5000])
+def test_a_name_that_cannot_be_is_not_found(claims: ClaimsService, name: str, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    for cwd in ("/", str(tmp_path)):
+        for ask in (claims.claim, claims.check, claims.release):
+            with pytest.raises(NotFound):
+                ask(name, agent="one", cwd=cwd)
+
+
+@pytest.mark.parametrize("agent", ["\0", "\x7f", "\ud800", "x" * 201, " \n ", "a\x1b[2Jb"])
+def test_an_agent_that_cannot_be_shown_is_refused(claims: ClaimsService, agent: str) -> None:
+    with pytest.raises(InvalidInput, match="agent"):
+        claims.claim("feat-a", agent=agent)
+
+
+@pytest.mark.parametrize("agent", ["-", "--json", "'; DROP TABLE claims;--", "a\u202eb", "é", "x" * 200])
+def test_any_other_agent_is_one(claims: ClaimsService, agent: str) -> None:
+    assert claims.claim("feat-a", agent=agent).agent == agent
+    with pytest.raises(Conflict):
+        claims.claim("feat-a", agent=f"{agent[:-1]}!")
+    assert claims.release("feat-a", agent=agent).agent == agent
+
+
+@pytest.mark.parametrize("wrong", [-1, 0.5, 8 * 86_400, 1e308, 5e-324, float("nan"), float("inf")])
 def test_a_lease_that_is_none_is_refused(claims: ClaimsService, wrong: float) -> None:
     with pytest.raises(InvalidInput, match="lease"):
         claims.claim("feat-a", agent="one", lease=wrong)

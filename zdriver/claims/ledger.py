@@ -54,6 +54,8 @@ class Ledger:
 
     def refuse_token(self, worktree_id: str, token: int, agent: str) -> None:
         """Raises Conflict for a claim that was the agent's: how it was lost."""
+        if not rules.may_be_token(token):
+            return
 
         def unit(tx: Reading) -> Conflict | None:
             row = tx.one("claim.of_token", worktree_id=worktree_id, token=token)

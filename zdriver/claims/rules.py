@@ -20,6 +20,8 @@ BEATS = 3
 ASK, KEPT, PICK_UP = 20.0, 30.0, 30.0
 AGENT_MAX, REASON_MAX, SESSION_MAX = 200, 1000, 200
 LIMIT_MAX = 1000
+#: As far as the system, and the store, count.
+PID_MAX, TOKEN_MAX = 2**31 - 1, 2**63 - 1
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -59,6 +61,18 @@ def lease(seconds: float, default: float = LEASE) -> int:
             f"a lease of {seconds:g} s is not possible", hint="give 1 second to 7 days, in seconds"
         )
     return round(seconds * 1_000_000)
+
+
+def process(pid: int) -> int:
+    """Raises InvalidInput for a number that no process has."""
+    if not 0 <= pid <= PID_MAX:
+        raise InvalidInput(f"there is no process {pid}", hint="give its pid, or 0")
+    return pid
+
+
+def may_be_token(given: int) -> bool:
+    """Whether one like that can have been given out."""
+    return 0 < given <= TOKEN_MAX
 
 
 def ticket(given: str) -> str:

@@ -247,7 +247,9 @@ class ClaimsService:
         agent, cwd = agent or caller.agent(), cwd or caller.cwd()
         top = worktree_top(cwd)
         found: tuple[Row, int] | None = None
-        if top is not None:  # most often it is a whole name, and one statement knows all
+        if (
+            top is not None and name.isprintable()
+        ):  # most often it is a whole name, and one statement knows all
             found = self._ledger.read(
                 lambda tx: at(tx, tx.one("claim.beside", host=self._host, top=top, name=name, now=tx.now()))
             )
@@ -309,9 +311,7 @@ class ClaimsService:
     # ---- answers ------------------------------------------------------------------------
 
     def _who(self, agent: str, lease: float, pid: int, session: str) -> tuple[str, int, _Who]:
-        if pid < 0:
-            raise InvalidInput(f"there is no process {pid}")
-        who: _Who = {"pid": pid, "session": rules.session(session)}
+        who: _Who = {"pid": rules.process(pid), "session": rules.session(session)}
         return rules.agent(agent or caller.agent()), rules.lease(lease), who
 
     def _left(self, claim: Claim) -> bool:

@@ -44,7 +44,7 @@ _agent_option = click.option(
         'zdriver claim feat-user-auth --force --reason "its agent hangs"',
     )
 )
-@click.argument("name", shell_complete=complete_worktrees)
+@click.argument("name", type=GIVEN, shell_complete=complete_worktrees)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @_agent_option
 @click.option("--lease", metavar="S", type=float, help="Seconds it lasts: 60 with --hold, else 1800.")
@@ -143,7 +143,7 @@ def _held(claim: Claim) -> str:
         "zdriver release feat-user-auth --agent claude-1",
     )
 )
-@click.argument("name", shell_complete=_complete_claimed)
+@click.argument("name", type=GIVEN, shell_complete=_complete_claimed)
 @_agent_option
 @click.option("--token", type=click.IntRange(1, 2**63 - 1), help="Only the claim with this token.")
 @json_option
@@ -160,7 +160,7 @@ def release(name: str, agent: str | None, token: int | None) -> None:
         "zdriver claims feat-user-auth --all   who held it, newest first",
     )
 )
-@click.argument("name", required=False, shell_complete=complete_worktrees)
+@click.argument("name", required=False, type=GIVEN, shell_complete=complete_worktrees)
 @click.option("--all", "every", is_flag=True, help="Ended ones, too.")
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many."

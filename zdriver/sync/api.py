@@ -38,6 +38,7 @@ class SyncApi(Protocol):
         (none given: wherever one is in the way), after a copy of them was put aside.
 
         token  of the claim, when the caller holds one
-        Raises Conflict when another agent holds the worktree that is named.
+        Raises NotFound for one of `paths` that is not shared, Conflict when another agent holds the
+        worktree that is named.
         """
         ...

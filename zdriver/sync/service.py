@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Set
 from typing import Protocol
 
 from zdriver.core import paths as places
-from zdriver.core.errors import Conflict, Unavailable, ZdriverError
+from zdriver.core.errors import Conflict, NotFound, Unavailable, ZdriverError
 from zdriver.core.ids import new_id
 from zdriver.git import excludes
 from zdriver.storage.host import host_id
@@ -115,6 +115,7 @@ class SyncService:
         return self.bring(
             container,
             only=only,
+            named=wanted or frozenset(),
             force=lambda tree: wanted if allowed(tree) else frozenset(),
             beside=held,
         )
@@ -170,6 +171,7 @@ class SyncService:
         scope: Scope = None,
         *,
         only: str = "",
+        named: Set[str] = frozenset(),
         force: Callable[[Tree], Set[str] | None] | None = None,
         beside: Iterable[Obstacle] = (),
     ) -> Applied:
@@ -177,6 +179,7 @@ class SyncService:
 
         scope   only these paths (relative to sync/global and sync/repo) and what is below them
         only    id of the one worktree that is meant
+        named   paths that must be shared. Raises NotFound
         force   paths at which a worktree's own may be replaced; None: all
         beside  more obstacles to tell of, filled while this runs
         """
@@ -187,6 +190,10 @@ class SyncService:
                 self._refuse_empty(container, homes)
             rules = shared.load_rules(container)
             found = shared.scan(container, rules, self._covered(homes, scope))
+            if unknown := sorted(named - found.files.keys()):
+                raise NotFound(
+                    f"{FOLDER}/ shares no {unknown[0]!r}", hint="`zdriver sync` shows what it does"
+                )
             work = Application(container, found)
             aside = str(places.data_dir() / "aside" / new_id())
             tasks: list[Task] = []

@@ -241,6 +241,10 @@ def test_bad_input_is_said_in_a_line(cli: Cli, project: Path) -> None:
     assert refused("claim", "feat-a", "--force") == (2, "invalid_input")
     assert refused("claim", "feat-a", "--agent", "") == (2, "invalid_input")
     assert refused("claim", "nothing") == (3, "not_found")
+    assert refused("claim", "") == (2, "invalid_input"), "an unset variable is not where one stands"
+    assert refused("release", "") == (2, "invalid_input")
+    assert refused("claim", "feat-a", "--wait", "nan") == (2, "invalid_input")
+    assert refused("claim", "feat-a", "--lease", "1e308") == (2, "invalid_input")
     assert refused("claim", "feat-a", "--renew") == (3, "not_found")
     assert refused("release", "feat-a") == (3, "not_found")
     outside = cli("claim", "feat-a", cwd=Path("/"))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.sync.conftest import Place, git
 from zdriver.claims.service import ClaimsService
-from zdriver.core.errors import Conflict
+from zdriver.core.errors import Conflict, NotFound
 from zdriver.sync.service import SyncService
 
 
@@ -45,6 +45,14 @@ def test_with_force_a_copy_is_kept_aside(place: Place, own: str) -> None:
     kept = Path(done.aside) / "trunk-main" / "in" / "a"
     assert str(kept.readlink()) == "/etc/hostname" if own == "link" else kept.read_text() == "mine"
     assert (place.trunk / "b").read_text() == "stays"  # it was not named
+
+
+def test_a_path_that_is_not_shared_is_said(place: Place) -> None:
+    place.put("repo/a")
+    for path in ("b", "../a", "/etc/passwd", "\0", "a/b"):
+        with pytest.raises(NotFound, match="shares no"):
+            place.service.repair(paths=("a", path), force=True, cwd=str(place.trunk), agent="me")
+    assert place.service.repair(paths=("./a",), force=True, cwd=str(place.trunk), agent="me").made == 1
 
 
 def test_force_never_replaces_what_git_tracks_nor_a_folder(place: Place) -> None:

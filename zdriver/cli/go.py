@@ -80,13 +80,13 @@ def _found(query: str, *, given: bool) -> Worktree:
         if not found:
             known = driver.worktrees.find("", cwd=where)
             raise rules.unknown(query, known)
-    best = rules.equally_good(query, found)
+    best = rules.equally_good(query, found) if query else found
     if query and len(best) == 1:
         if best[0].name != query:
             note(dim(f"→ {printable(best[0].name)}"))
         return best[0]
     if on_terminal():
-        return _picked(found if not query else best)
+        return _picked(best)
     names = ", ".join(printable(each.name) for each in best[:_NAMED]) + (" …" if len(best) > _NAMED else "")
     if query:
         raise Ambiguous(f"{query!r} can be {names}", hint="give the whole name")

@@ -191,28 +191,6 @@ def complete_worktrees(
     return _quietly(find)
 
 
-def complete_types(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    """Types of worktrees that can be made."""
-    from zdriver.cli.services import services
-    from zdriver.worktrees.rules import BUILTIN
-
-    def find() -> list[CompletionItem[str]]:
-        try:
-            with services(start=False) as driver:
-                known = driver.worktrees.types()
-        except (ZdriverError, OSError):
-            known = BUILTIN
-        return [
-            CompletionItem(each.name, help=each.description)
-            for each in known
-            if each.name.startswith(incomplete)
-        ]
-
-    return _quietly(find)
-
-
 def _or_none(_ctx: click.Context, _param: click.Parameter, value: int | None) -> int:
     return value or 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import select
 import shutil
 import sys
 import termios
@@ -17,13 +18,15 @@ from typing import TypeVar
 import click
 
 from zdriver.cli.output import bold, dim, printable, wants_colour, width
-from zdriver.cli.picking import Picking, cut, keys
+from zdriver.cli.picking import Picking, cut, unfinished
 
 T = TypeVar("T")
 #: How a candidate is shown: its name, and what stands dim beside it.
 Line = Callable[[T], tuple[str, str]]
 
 _ROWS = 12
+#: Seconds in which the rest of a key's sequence comes, over a slow line, too.
+_ESCAPE = 0.05
 _CLEAR = "\r\x1b[J"
 
 
@@ -36,19 +39,28 @@ def pick(find: Callable[[str], Sequence[T]], line: Line[T], *, what: str) -> T |
         return _by_number(find(""), line, what)
     rows = max(1, min(_ROWS, shutil.get_terminal_size().lines - 3))
     picking = Picking(find, rows)
-    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
     with _raw(sys.stdin.fileno()):
         try:
             while True:
                 _draw(picking, line, what)
-                read = os.read(sys.stdin.fileno(), 1024)
-                if not read:
-                    return None
-                for key in keys(decoder.decode(read)):
-                    if outcome := picking.press(key):
-                        return picking.chosen if outcome == "chosen" else None
+                outcome = picking.press(_key(sys.stdin.fileno()))
+                if outcome:
+                    return picking.chosen if outcome == "chosen" else None
         finally:
             _say(_CLEAR)
+
+
+def _key(fd: int) -> str:
+    """Byte by byte: what is typed after Enter is the shell's. The end of input is Ctrl-D."""
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+    key = ""
+    while True:
+        if key and not (unfinished(key) and select.select([fd], [], [], _ESCAPE)[0]):
+            return key
+        byte = os.read(fd, 1)
+        if not byte:
+            return "\x04"
+        key += decoder.decode(byte)
 
 
 def _draw(picking: Picking[T], line: Line[T], what: str) -> None:

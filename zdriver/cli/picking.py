@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, Literal, TypeVar
 
 from zdriver.cli.output import printable, width
@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 Outcome = Literal["", "chosen", "left"]
 
-#: What terminals send for keys, as xterm does; the letter after `ESC [` or `ESC O`.
-_KEY = re.compile(r"\x1b[\[O][0-9;]*[A-Za-z~]|\x1b.|.", re.DOTALL)
+#: Of keys that are no character, as xterm sends them: what may still become one.
+_BEGUN = re.compile(r"\x1b(?:\[[0-9;]*|O)?")
 _UP, _DOWN = ("\x1b[A", "\x1bOA", "\x10", "\x1b[Z"), ("\x1b[B", "\x1bOB", "\x0e", "\t")
 _PAGE = {"\x1b[5~": -1, "\x1b[6~": 1}
 _FIRST, _LAST = ("\x1b[H", "\x1bOH", "\x1b[1~"), ("\x1b[F", "\x1bOF", "\x1b[4~")
@@ -21,9 +21,9 @@ _ENTER, _LEAVE = ("\r", "\n"), ("\x03", "\x04", "\x1b", "\x07")
 _BACK, _WORD, _ALL = ("\x7f", "\x08"), ("\x17",), ("\x15",)
 
 
-def keys(text: str) -> Iterator[str]:
-    """One key at a time; Alt and a letter is one."""
-    return (found[0] for found in _KEY.finditer(text))
+def unfinished(text: str) -> bool:
+    """Whether more belongs to this key; Escape alone is one as well, if nothing follows."""
+    return _BEGUN.fullmatch(text) is not None
 
 
 class Picking(Generic[T]):

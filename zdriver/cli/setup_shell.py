@@ -37,9 +37,9 @@ _ANCESTORS = 8
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @json_option
 def shell(shell: Shell | None, install: bool, undo: bool, dry_run: bool, yes: bool) -> None:
-    """Print a function that lets zdriver change your shell's directory.
+    """Let zdriver change your shell's directory.
 
-    It brings completions, too. Without SHELL: the one this was called from.
+    Prints a function for that, with completions. Without SHELL: for the one this was called from.
     """
     meant = shell or guessed()
     if install and undo:

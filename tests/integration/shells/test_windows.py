@@ -1,0 +1,77 @@
+"""With a person at the keyboard: the list, Ctrl-C, Tab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.commands import Cli
+from tests.integration.shells.conftest import beside
+from tests.integration.shells.speaking import Shell
+from zdriver.testing import until
+
+UP, DOWN, CTRL_C, ESCAPE, TAB = "\x1b[A", "\x1b[B", "\x03", "\x1b", "\t"
+
+
+def test_choosing_from_the_list(shell: Shell, app: Path) -> None:
+    with shell.window(app) as window:
+        window.write("clear; zdriver go\r")
+        window.wait_for("you are here")
+        window.write("crsh")
+        window.wait_for(lambda screen: "❯ fix-crash" in screen and "user-auth" not in screen)
+        window.write("\x15")
+        window.wait_for("❯ trunk")
+        window.write(DOWN + DOWN + UP)
+        window.wait_for(lambda screen: "❯ trunk" not in screen and "❯" in screen)
+        window.write(DOWN + UP + "user\r")
+        window.write("clear; pwd\r")
+        window.wait_for(str(beside(app, "feat-user-auth")))
+        assert "❯" not in window.screen()
+
+
+@pytest.mark.parametrize("key", [CTRL_C, ESCAPE])
+def test_leaving_the_list(shell: Shell, app: Path, key: str) -> None:
+    with shell.window(app) as window:
+        window.write("clear; zdriver go\r")
+        window.wait_for("❯ trunk")
+        window.write(key)
+        window.wait_for(lambda screen: "❯" not in screen)
+        window.write(f"echo code={shell.code}; pwd; echo en''d\r")
+        screen = window.wait_for(lambda screen: "end" in screen.split())
+        assert "code=130" in screen
+        assert str(app) in screen.split()
+        until(lambda: not shell.left_behind(), what="the function's file to be gone")
+
+
+def test_ctrl_c_ends_what_exec_runs_and_the_shell_is_there(shell: Shell, app: Path) -> None:
+    with shell.window(app) as window:
+        window.write("clear; zdriver go crash --exec 'echo beg''un; sleep 100; echo nev''er'\r")
+        window.wait_for(lambda screen: "begun" in screen.split())
+        window.write(CTRL_C)
+        window.write(f"\recho code={shell.code}\r")
+        window.wait_for("code=")
+        window.write("clear; pwd; echo en''d\r")
+        screen = window.wait_for(lambda screen: "end" in screen.split())
+        assert str(beside(app, "fix-crash")) in screen.split()
+        assert "never" not in screen
+        until(lambda: not shell.left_behind(), what="the function's file to be gone")
+
+
+def test_tab_completes_names(shell: Shell, app: Path) -> None:
+    """The first Tab fetches the completions, and completes already."""
+    with shell.window(app) as window:
+        if shell.name == "zsh":
+            window.write("autoload -Uz compinit; compinit -D\r" + shell.begin + "\r")
+        for words in ("go fix-", "remove --force fix-", "claim fix-"):
+            window.write(f"clear; zdriver {words}{TAB}")
+            window.wait_for(lambda screen, words=words: f"{words}crash" in screen)  # type: ignore[misc]  # bound
+            window.write("\x15")
+
+
+def test_the_hint_is_for_a_person(app: Path, cli: Cli, shell: Shell) -> None:
+    with shell.window(app) as window:
+        window.write("clear; command zdriver go crash\r")
+        screen = window.wait_for("to change into it")
+        assert str(beside(app, "fix-crash")) in screen
+        assert ("| source" in screen) == (shell.name == "fish")

@@ -26,6 +26,7 @@ class Failure(NamedTuple):
 
 
 _SAYS = ("fatal:", "error:", "! [")  #: how git begins a line that says why
+_NO_PROGRAM = re.compile(r": not found$|: command not found$")  #: the shell of a filter or hook
 _LOCK = re.compile(r"Unable to create '(.+?\.lock)': File exists", re.DOTALL)
 #: git looks at every worktree's entry, also at one that another git is making at that moment: it has
 #: the file, and nothing in it yet (worktree.c, get_common_dir_noenv).
@@ -47,7 +48,7 @@ def half_made(err: str) -> bool:
 def words(err: str) -> str:
     """git's lines in one: errors first, its last line always among them."""
     lines = [line.strip() for line in err.splitlines() if line.strip()]
-    main = [line for line in lines if line.startswith(_SAYS)]
+    main = [line for line in lines if line.startswith(_SAYS) or _NO_PROGRAM.search(line)]
     if lines and lines[-1] not in main:
         main.append(lines[-1])
     text = "; ".join(line.removeprefix("fatal: ").removeprefix("error: ") for line in main)
@@ -57,7 +58,8 @@ def words(err: str) -> str:
 def _rest(err: str) -> str:
     """The lines that `words` leaves out."""
     lines = [line.strip() for line in err.splitlines() if line.strip()]
-    return _short("; ".join(line for line in lines[:-1] if not line.startswith(_SAYS)))
+    said = (line for line in lines[:-1] if not line.startswith(_SAYS) and not _NO_PROGRAM.search(line))
+    return _short("; ".join(said))
 
 
 def _short(text: str) -> str:

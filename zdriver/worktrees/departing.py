@@ -24,7 +24,7 @@ from zdriver.core import paths
 from zdriver.core.clock import now_us, to_datetime
 from zdriver.core.errors import Conflict, Unavailable, ZdriverError
 from zdriver.core.killpoint import reached
-from zdriver.git import branches, calling, contents, keeping, worktrees
+from zdriver.git import branches, calling, contents, keeping, submodules, worktrees
 from zdriver.git.targets import in_repo
 from zdriver.worktrees import inspecting, pullrefs, removal_rules, trash, trash_folders
 from zdriver.worktrees.inspecting import Env, Seen
@@ -100,6 +100,7 @@ class Departing:
                 own = _own(ticket)
                 seen = Seen(findings=removal_rules.Findings(missing=True), own=own)
                 if ticket.aside.exists():
+                    submodules.point(own, str(ticket.aside), known=_places(ticket))
                     seen = inspecting.look_inside(ticket.repo, str(ticket.aside), own, None)
                 ticket, outcome = self._keep(ticket, seen, wanted)
             except (ZdriverError, OSError) as error:
@@ -128,6 +129,7 @@ class Departing:
         ticket = self._rename(ticket)
         _at("aside")
         top = str(ticket.aside)
+        submodules.point(own, top, known=_places(ticket))
         still = inspecting.look_inside(ticket.repo, top, own, wanted.env)
         against = removal_rules.against(still.findings, force=wanted.force)
         if against:
@@ -306,6 +308,7 @@ class Departing:
                 worktrees.repair(ticket.repo.git_dir, (worktree.path,))
         own = keeping.own_dir(ticket.repo.git_dir, worktree.path)
         if own:
+            submodules.point(own, worktree.path, known=_places(ticket))
             keeping.unlock(own, ticket.mark)
         for ref in (kept_ref(ticket.id), work_ref(ticket.id), also_ref(ticket.id)):
             branches.delete_ref(ticket.repo.git_dir, ref)
@@ -339,6 +342,11 @@ def _own(ticket: Ticket) -> str:
     if own:
         return own if Path(own).is_dir() else ""
     return keeping.own_dir(ticket.repo.git_dir, ticket.worktree.path)
+
+
+def _places(ticket: Ticket) -> tuple[str, ...]:
+    """Where the worktree may have been when its submodules were told so."""
+    return (ticket.worktree.path, str(ticket.aside))
 
 
 def _holds(folder: Path) -> bool:

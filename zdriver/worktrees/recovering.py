@@ -18,7 +18,7 @@ import msgspec
 from zdriver.core import paths
 from zdriver.core.errors import Conflict, NotFound, ZdriverError
 from zdriver.core.killpoint import reached
-from zdriver.git import branches, calling, contents, keeping, refs, worktrees
+from zdriver.git import branches, calling, contents, keeping, refs, submodules, worktrees
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import rows, trash, trash_folders
 from zdriver.worktrees.creating import refuse_in_the_way
@@ -147,8 +147,8 @@ class Recovering:
             with contextlib.suppress(OSError):
                 target.rmdir()  # empty: git makes it so
             trash.move(folder, target)
-            _point(target, Path(own), Path(ticket.worktree.path, name))
         trash.drop_empty(kept)
+        submodules.point(own, str(top), known=_places(ticket))
 
     def _state(self, ticket: Ticket, own: str) -> None:
         """A merge, rebase … that was under way is so again, with its conflicts."""
@@ -178,6 +178,7 @@ class Recovering:
             staging.rename(target)
         _at("placed")
         worktrees.repair(ticket.repo.git_dir, (str(target),))
+        submodules.point(keeping.pointed(str(target)), str(target), known=_places(ticket))
         with contextlib.suppress(OSError):
             staging.parent.rmdir()
 
@@ -281,6 +282,11 @@ def _staging(ticket: Ticket) -> Path:
     return trash.folder(zone, "recovering", ticket.id) / ticket.worktree.name
 
 
+def _places(ticket: Ticket) -> tuple[str, ...]:
+    """Where the worktree may have been when its submodules were told so."""
+    return (ticket.worktree.path, str(ticket.aside), str(_staging(ticket)))
+
+
 def _same_disk(zone: Path, path: Path) -> bool:
     return trash.standing(zone).stat().st_dev == trash.standing(path.parent).stat().st_dev
 
@@ -344,16 +350,3 @@ def _tops(kept: Path) -> list[Path]:
             found.append(Path(where))
             names.clear()
     return sorted(found)
-
-
-def _point(folder: Path, own: Path, final: Path) -> None:
-    """A submodule whose repository lies in git's folder of the worktree finds it there again."""
-    named = keeping.pointed(str(folder))
-    if not named or "/modules/" not in named:
-        return
-    repository = own / "modules" / named.split("/modules/", 1)[1]
-    if not repository.is_dir():
-        return
-    (folder / ".git").write_bytes(os.fsencode(f"gitdir: {repository}\n"))
-    args = ("config", "--file", str(repository / "config"), "core.worktree", str(final))
-    calling.write(("-C", str(folder.parent)), args)

@@ -31,5 +31,6 @@ def zdriver_forge(remote_url: str, environ: Mapping[str, str]) -> Forge | None:
     is built in, the one registered last first; `@hookimpl(tryfirst=True)` goes before other plugins,
     `trylast=True` behind. Built in are `gh` (GitHub, where that program is installed) and, at the very
     end, `git` (any remote that shows pull requests as refs). Nothing here may wait for the network.
+    A plugin that raises is named in the daemon's log and left out.
     """
     raise NotImplementedError

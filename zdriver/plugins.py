@@ -10,12 +10,11 @@ import logging
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pluggy
 
 from zdriver import hookspecs
-from zdriver.core.errors import Unavailable
 
 if TYPE_CHECKING:
     from zdriver.forges.model import Forge
@@ -42,16 +41,18 @@ def manager() -> pluggy.PluginManager:
 def forges(remote_url: str, environ: Mapping[str, str]) -> tuple[Forge, ...]:
     """Those that feel responsible for the remote, the first to be asked first.
 
-    Raises Unavailable when a plugin fails.
+    Called one by one: pluggy's own call ends at the first plugin that fails.
     """
-    try:
-        found = manager().hook.zdriver_forge(remote_url=remote_url, environ=environ)
-    except Exception as error:
-        log.exception("a plugin's zdriver_forge")
-        raise Unavailable(
-            f"a plugin failed at {remote_url}: {type(error).__name__}: {error}",
-            hint="the daemon's log says which; mend or uninstall it",
-        ) from error
+    given = {"remote_url": remote_url, "environ": environ}
+    found: list[Forge] = []
+    for each in reversed(manager().hook.zdriver_forge.get_hookimpls()):
+        try:
+            forge = cast("Forge | None", each.function(*(given[name] for name in each.argnames)))
+        except Exception as error:
+            log.warning("the plugin %s is left out: %s", each.plugin_name, error, exc_info=True)
+            continue
+        if forge is not None:
+            found.append(forge)
     return tuple(found)
 
 

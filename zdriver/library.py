@@ -25,6 +25,7 @@ from zdriver.core import caller
 from zdriver.core.errors import Unavailable
 from zdriver.daemon.api import DaemonApi
 from zdriver.hooks.api import HooksApi
+from zdriver.importing.api import ImportsApi
 from zdriver.rpc.client import TIMEOUT, Connection, proxy
 from zdriver.rpc.client import prepare as prepare_stubs
 from zdriver.rpc.events_api import EventsApi, Logged
@@ -46,6 +47,7 @@ class Driver:
     hooks: HooksApi
     claims: Claims
     sync: SyncApi
+    imports: ImportsApi
     daemon: DaemonApi
     events: EventsApi
 
@@ -59,6 +61,7 @@ class Driver:
         self.hooks = service("hooks", HooksApi)
         self.claims = self._claims(service("claims", ClaimsApi))
         self.sync = service("sync", SyncApi)
+        self.imports = service("imports", ImportsApi)
         self.daemon = service("daemon", DaemonApi)
         self.events = service("events", EventsApi)
 

@@ -9,6 +9,7 @@ from typing import Any
 from zdriver.claims.api import ClaimsApi
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.daemon.api import DaemonApi
+from zdriver.importing.api import ImportsApi
 from zdriver.rpc.events_api import EventsApi
 from zdriver.worktrees.api import WorktreesApi
 
@@ -20,6 +21,7 @@ SERVICES: dict[str, type[Any]] = {
     "worktrees": WorktreesApi,
     "claims": ClaimsApi,
     "events": EventsApi,
+    "imports": ImportsApi,
     "daemon": DaemonApi,
 }
 

@@ -58,7 +58,12 @@ _after_option = click.option(
 )
 
 
-@click.group()
+@click.group(
+    epilog=examples(
+        "zdriver events list --since today",
+        "zdriver events tail --type 'worktree.*'",
+    )
+)
 @json_option
 def events() -> None:
     """See what happened, and follow what happens.

@@ -13,6 +13,7 @@ from zdriver.core.clock import now_us
 from zdriver.core.config import load_config
 from zdriver.daemon.attaching import BridgeApi
 from zdriver.hooks.api import HooksApi
+from zdriver.importing.api import ImportsApi
 from zdriver.rpc.events import Events
 from zdriver.rpc.events_api import EventsApi
 from zdriver.rpc.methods import MethodTable
@@ -99,6 +100,7 @@ def assemble() -> Assembly:
     from zdriver.daemon.syncing import Syncing
     from zdriver.daemon.terminals import assemble_terminals
     from zdriver.daemon.worktrees import assemble_worktrees, registry
+    from zdriver.importing.service import ImportsService
     from zdriver.storage.sqlite import SqliteStore
     from zdriver.sync.service import SyncService
 
@@ -136,6 +138,7 @@ def assemble() -> Assembly:
                 "sync": (SyncApi, sync),
                 "bridge": (BridgeApi, bridges),
                 "events": (EventsApi, events),
+                "imports": (ImportsApi, ImportsService(known, worktrees.service.add_type, claims.claim)),
             },
             extend=[events.register, Queueing(claims).register],
             notices=lambda: _notices(store.recovery(), now_us() - NEWS_DAYS * 86_400_000_000),

@@ -1,0 +1,20 @@
+"""What can be imported."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from zdriver.importing.model import Imported
+
+
+class ImportsApi(Protocol):
+    """Service name: `imports`."""
+
+    def imi(self, path: str, *, dry_run: bool = False) -> Imported:
+        """Take over worktrees that iMi knows. Nothing of iMi is changed; twice changes nothing.
+
+        path  absolute: its database, the folder with it, or a container with `.iMi`
+
+        A dry run writes nothing but which repositories there are. Raises NotFound, InvalidInput.
+        """
+        ...

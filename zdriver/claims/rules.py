@@ -111,7 +111,7 @@ def held(claim: Claim, now: datetime) -> Conflict:
     return Conflict(
         f"{claim.worktree} is held by {claim.agent} since {since}, until {until}{queue}",
         hint=f"wait for it: `zdriver claim {claim.worktree} --wait 600`; "
-        "or take it over: --force --reason TEXT",
+        f"or take it over: `zdriver claim {claim.worktree} --force --reason TEXT`",
     )
 
 

@@ -107,6 +107,11 @@ _KNOWN: tuple[tuple[re.Pattern[str], type[ZdriverError], str], ...] = tuple(
             Unavailable,
             "make room on that disk, then again",
         ),
+        (
+            r"(couldn't|[Uu]nable to|[Ff]ailed to|cannot) write |[Uu]nable to (create|append)|write error",
+            Unavailable,
+            "see whether that disk is full, or may not be written",
+        ),
         (r"safe\.bareRepository", Unavailable, "git config --global safe.bareRepository all"),
         (
             _HALF_MADE.pattern,

@@ -131,8 +131,20 @@ def lock_reason(own: str) -> str | None:
 
 def lock(own: str, reason: str) -> None:
     """As `git worktree lock`, without a process. Raises FileExistsError when it is locked, OSError."""
-    with Path(own, _LOCK).open("x", encoding="utf-8") as file:
-        file.write(reason)
+    # With its reason or not at all, whatever the disk or a kill does: without it nobody would unlock it.
+    half, whole = Path(own, f"{_LOCK}.zdriver"), Path(own, _LOCK)
+    try:
+        half.write_text(reason, "utf-8")
+        try:
+            whole.hardlink_to(half)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            if os.path.lexists(whole):
+                raise
+            half.rename(whole)
+    finally:
+        half.unlink(missing_ok=True)
     # When this is older than a day, git notes in it where the worktree is whenever it is asked
     # there (setup.c, update_linked_gitdir): it must not while that is for a moment only.
     os.utime(Path(own, "gitdir"))

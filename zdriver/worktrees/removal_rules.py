@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from zdriver.core.errors import Conflict
+from zdriver.core.errors import Conflict, Unavailable, ZdriverError
 from zdriver.worktrees.ports import Running
 
 #: Days that a removal can be recovered.
@@ -46,6 +46,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     todo: str
     forcible: bool = True  #: --force goes on in spite of it, and keeps what it is about
+    unable: bool = False  #: the system says no, not zdriver
 
 
 def reasons(found: Findings) -> tuple[Reason, ...]:
@@ -81,7 +82,11 @@ def _absolute(found: Findings) -> tuple[Reason, ...]:
         ),
         (bool(found.fixed), found.fixed, "give yourself the right to write there"),
     )
-    return tuple(Reason(what=what, todo=todo, forcible=False) for holds, what, todo in every if holds)
+    return tuple(
+        Reason(what=what, todo=todo, forcible=False, unable=what == found.fixed)
+        for holds, what, todo in every
+        if holds
+    )
 
 
 def _work(found: Findings) -> tuple[Reason, ...]:
@@ -133,12 +138,13 @@ def _busy(found: Findings) -> tuple[Reason, ...]:
     return (Reason(what=f"{listed(tuple(some))} {verb} in it", todo="end what runs there"),)
 
 
-def refusal(name: str, against: tuple[Reason, ...], *, verb: str = "removed") -> Conflict:
-    """One line with all of them, and what to do about each."""
+def refusal(name: str, against: tuple[Reason, ...], *, verb: str = "removed") -> ZdriverError:
+    """One line with all of them, and what to do about each: Conflict, or Unavailable."""
     todo = "; ".join(dict.fromkeys(each.todo for each in against))
     if verb == "removed" and all(each.forcible for each in against):
         todo += f"; or --force, which keeps all of it {KEPT_DAYS} days for `zdriver worktree recover`"
-    return Conflict(f"{name} is not {verb}: {'; '.join(each.what for each in against)}", hint=todo)
+    kind = Unavailable if any(each.unable for each in against) else Conflict
+    return kind(f"{name} is not {verb}: {'; '.join(each.what for each in against)}", hint=todo)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

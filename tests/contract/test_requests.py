@@ -40,7 +40,7 @@ def asked(method: str, **params: object) -> Message:
 
 def test_a_plugin_that_asks_again_is_answered_not_served_twice(contexts: ContextService) -> None:
     """The daemon died before it answered: the next one does not know the pane's folder yet."""
-    calls = PluginCalls(contexts, UNASKED, UNASKED, UNASKED)
+    calls = PluginCalls(contexts, UNASKED, UNASKED, UNASKED, UNASKED)
     before, after = session(pane1="/w/one"), session()
     step = asked("plugin.record_milestone", text="Extracted models", pane=1, request="m")
     first = calls.serve(before, step)

@@ -72,6 +72,8 @@ keybinds clear-defaults=true {
     session {
         bind "a" { LaunchOrFocusPlugin "zellij:about" { floating true; }; SwitchToMode "normal"; }
         bind "h" { MessagePlugin "zdriver" { name "history"; }; SwitchToMode "normal"; }
+        bind "g" { MessagePlugin "zdriver" { name "go"; }; SwitchToMode "normal"; }
+        bind "b" { MessagePlugin "zdriver" { name "new"; }; SwitchToMode "normal"; }
         bind "i" { MessagePlugin "zdriver" { name "intent"; }; SwitchToMode "normal"; }
         bind "m" { MessagePlugin "zdriver" { name "milestone"; }; SwitchToMode "normal"; }
         bind "r" { MessagePlugin "zdriver" { name "restore"; }; SwitchToMode "normal"; }

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from zdriver.core import caller, platform
-from zdriver.core.errors import InvalidInput, ZdriverError
+from zdriver.core.errors import InvalidInput, Unavailable, ZdriverError
 from zdriver.daemon.attaching import Opened
 from zdriver.daemon.live import LiveSession
 from zdriver.daemon.places import place_of
@@ -73,7 +73,7 @@ class TreeCalls:
 
     def list(self, session: LiveSession, params: msgspec.Raw) -> Trees:
         """Raises NotFound outside of a repository."""
-        cwd = place_of(session, decode(params, _Asked).pane).cwd
+        cwd = _folder(session, decode(params, _Asked).pane)
         lines = self._worktrees.list(cwd=cwd, conditions=False)
         return Trees(
             repo=lines[0].worktree.repo if lines else "",
@@ -91,7 +91,7 @@ class TreeCalls:
         added = self._worktrees.add(
             words[0],
             words[1],
-            cwd=place_of(session, given.pane).cwd,
+            cwd=_folder(session, given.pane),
             agent=caller.agent(environ),
             env=caller.environment(environ),
             request=given.request,
@@ -111,6 +111,14 @@ class TreeCalls:
             return self._hooks.pending(path, "post-create", cwd=path) is not None
         except ZdriverError:
             return True  # a broken .zdriver.toml: the command says so where the user sees it
+
+
+def _folder(session: LiveSession, pane: int | None) -> str:
+    """Where the pane that asks stands. Raises Unavailable: never a repository that was not meant."""
+    cwd = place_of(session, pane).cwd
+    if not cwd:  # the daemon has just been started, and the question has waited for it
+        raise Unavailable("where this pane stands is not known yet", hint="try again in a second")
+    return cwd
 
 
 def _row(line: Line) -> Row:

@@ -14,7 +14,15 @@ WASM_NAME = "zdriver.wasm"
 
 MENU_KEY = "Alt m"
 #: Keys of Zellij's session mode (`Ctrl o`) → the message that the plugin gets.
-SESSION_KEYS = {"i": "intent", "m": "milestone", "h": "history", "r": "restore", "u": "undo"}
+SESSION_KEYS = {
+    "i": "intent",
+    "m": "milestone",
+    "h": "history",
+    "g": "go",
+    "b": "new",
+    "r": "restore",
+    "u": "undo",
+}
 
 MODES = (
     *("normal", "locked", "resize", "pane", "tab", "scroll", "entersearch", "search"),

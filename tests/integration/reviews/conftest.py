@@ -63,6 +63,12 @@ class Hub:
         self.app.git("config", f"url.{bare or self.bare}.insteadOf", url)
 
 
+def refs(tree: Tree) -> list[str]:
+    """All of them, but those that removals keep for two weeks, as for every worktree."""
+    found = tree.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+    return [each for each in found if not each.startswith(("refs/zdriver/removed/", "refs/zdriver/also/"))]
+
+
 class Site:
     def __init__(self, hub: Hub, driver: zdriver.Driver) -> None:
         self.hub = hub
@@ -85,14 +91,9 @@ class Site:
         return caught.value
 
     def standing(self) -> tuple[list[str], str, list[str]]:
-        """Refs, git's worktrees, and the names that are registered.
-
-        Without the refs that removals keep for two weeks, as for every worktree.
-        """
+        """Refs, git's worktrees, and the names that are registered."""
         app, lines = self.hub.app, self.driver.worktrees.list(cwd=self.cwd, conditions=False)
-        refs = app.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
-        refs = [each for each in refs if not each.startswith("refs/zdriver/removed/")]
-        return refs, app.git("worktree", "list"), [each.worktree.name for each in lines]
+        return refs(app), app.git("worktree", "list"), [each.worktree.name for each in lines]
 
 
 @pytest.fixture

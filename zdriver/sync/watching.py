@@ -152,7 +152,10 @@ class Watching:
 
     def _unmounted(self, container: str, path: str, found: Changes) -> None:
         """What was there is not deleted: nothing is taken out for it."""
-        if path == "":
+        mounted = Path(container, FOLDER, path)
+        if path == "" or (
+            path in LAYERS and not mounted.is_dir()
+        ):  # sync/ itself: applying says what is wrong
             self._again(container, found)
         elif path in LAYERS:
             self.follow(container)

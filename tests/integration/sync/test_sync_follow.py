@@ -1,0 +1,234 @@
+"""The daemon follows sync/: what changes there is in every worktree without a command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import zdriver
+from tests.integration.daemons import Daemons
+from tests.integration.sync.conftest import clean, git, make
+from zdriver.core.errors import Unavailable
+from zdriver.testing import Home, until
+
+
+class Followed:
+    """A container with two worktrees that the daemon of this home follows."""
+
+    def __init__(self, container: Path, daemons: Daemons) -> None:
+        self.container = container
+        self.daemons = daemons
+        self.trunk = make(container)
+        self.feature = container / "feat-x"
+        git("worktree", "add", "-q", "../feat-x", cwd=self.trunk)
+        self.shared = container / "sync" / "repo"
+        self.shared.mkdir(parents=True)
+        self.follow()
+
+    def follow(self) -> None:
+        with zdriver.connect() as driver:
+            driver.sync.status(cwd=str(self.trunk))
+
+    def put(self, path: str, text: str = "shared") -> Path:
+        file = self.shared / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def links(self, top: Path) -> dict[str, str]:
+        """Path → where it leads, of what is a link in a worktree."""
+        found = {}
+        for folder, folders, names in os.walk(top):
+            for name in (*names, *folders):
+                file = Path(folder, name)
+                if file.is_symlink():
+                    found[str(file.relative_to(top))] = str(file.readlink())
+        return found
+
+    def has(self, *paths: str, layer: str = "repo") -> None:
+        """Until every worktree has links to these, and to nothing else."""
+        wanted = {path: f"{'../' * (path.count('/') + 1)}sync/{layer}/{path}" for path in paths}
+        tops = (self.trunk, self.feature)
+        until(
+            lambda: [self.links(top) for top in tops] == [wanted, wanted],
+            what=f"{sorted(wanted)} in both worktrees",
+            deadline=20,
+        )
+        assert all(map(clean, tops))
+
+    def kill_daemon(self) -> None:
+        pid = self.daemons.pid()
+        self.daemons.kill(pid)
+        self.daemons.gone(pid)
+
+
+@pytest.fixture
+def followed(home: Home, daemons: Daemons) -> Followed:
+    return Followed(home.path / "project", daemons)
+
+
+def test_adding_editing_renaming_and_deleting_is_there_in_every_worktree(followed: Followed) -> None:
+    env = followed.put(".env", "A=1")
+    followed.has(".env")
+    env.write_text("A=2")
+    assert (followed.feature / ".env").read_text() == "A=2"
+    followed.put("deep/er/one")
+    followed.put("deep/two")
+    followed.has(".env", "deep/er/one", "deep/two")
+    env.rename(env.with_name(".env.local"))
+    (followed.shared / "deep").rename(followed.shared / "moved")
+    followed.has(".env.local", "moved/er/one", "moved/two")
+    assert not (followed.feature / "deep").exists()
+    (followed.shared / "moved/er/one").unlink()
+    followed.has(".env.local", "moved/two")
+    # Into a folder that was renamed, and of an editor that writes beside and renames.
+    followed.put("moved/three")
+    (followed.shared / "moved/.two.swp").write_text("half")
+    (followed.shared / "moved/two.new~").write_text("new")
+    (followed.shared / "moved/two.new~").rename(followed.shared / "moved/two")
+    followed.has(".env.local", "moved/two", "moved/three")
+    shutil.rmtree(followed.shared / "moved")
+    followed.has(".env.local")
+
+
+def test_a_file_becomes_a_folder_and_a_file_again(followed: Followed) -> None:
+    file = followed.put("thing")
+    followed.has("thing")
+    file.unlink()
+    followed.put("thing/a")
+    followed.put("thing/b/c")
+    followed.has("thing/a", "thing/b/c")
+    shutil.rmtree(file)
+    file.write_text("a file")
+    followed.has("thing")
+
+
+def test_a_copy_follows_its_source_and_a_rule_is_heard(followed: Followed) -> None:
+    source = followed.put("local.json", "1")
+    followed.has("local.json")
+    rules = followed.container / "sync/zdriver.toml"
+    rules.write_text('[paths]\n"*.json" = "copy"\n')
+    copies = [top / "local.json" for top in (followed.trunk, followed.feature)]
+    for text in ("1", "2"):
+        source.write_text(text)
+        until(lambda: [(c.is_symlink(), c.read_text()) for c in copies] == [(False, text)] * 2, what="copies")  # noqa: B023 at once
+    rules.write_text('[paths]\n"*.json" = "ignore"\n')
+    until(lambda: not any(copy.exists() for copy in copies), what="no copies", deadline=20)
+    rules.unlink()
+    followed.has("local.json")
+
+
+def test_sync_repo_goes_before_sync_global_as_they_come_and_go(followed: Followed) -> None:
+    shared = followed.container / "sync/global"
+    shared.mkdir()
+    (shared / ".env").write_text("global")
+    followed.has(".env", layer="global")
+    own = followed.put(".env")
+    followed.has(".env")
+    own.unlink()
+    followed.has(".env", layer="global")
+    shutil.rmtree(shared)
+    followed.has()
+
+
+def test_what_happened_while_no_daemon_ran_is_made_good_when_one_starts(followed: Followed) -> None:
+    followed.put("stays")
+    gone, moved = followed.put("gone"), followed.put("folder/moved")
+    followed.has("stays", "gone", "folder/moved")
+    followed.kill_daemon()
+    gone.unlink()
+    moved.parent.rename(followed.shared / "renamed")
+    followed.put("new/one")
+    followed.daemons.pid()  # any command starts one
+    followed.has("stays", "renamed/moved", "new/one")
+
+
+def test_the_last_file_goes_also_while_no_daemon_ran(followed: Followed) -> None:
+    only = followed.put("only")
+    followed.has("only")
+    followed.kill_daemon()
+    only.unlink()
+    followed.daemons.pid()
+    followed.has()
+
+
+@pytest.mark.parametrize("what", ["sync", "sync/repo"])
+def test_a_folder_that_is_deleted_takes_its_links_with_it(followed: Followed, what: str) -> None:
+    followed.put("one")
+    followed.put("deep/two")
+    followed.has("one", "deep/two")
+    shutil.rmtree(followed.container / what)
+    followed.has()
+    followed.put("again")
+    followed.has("again")
+
+
+def test_a_folder_that_is_replaced_is_followed_from_then_on(followed: Followed) -> None:
+    followed.put("one")
+    followed.has("one")
+    sync = followed.container / "sync"
+    sync.rename(sync.with_name("sync.old"))
+    shutil.copytree(sync.with_name("sync.old"), sync)
+    followed.put("two")
+    followed.has("one", "two")
+    (sync.with_name("sync.old") / "repo/three").write_text("not followed any more")
+    followed.put("four")
+    followed.has("one", "two", "four")
+
+
+def test_an_unmounted_folder_is_not_a_deleted_one(followed: Followed) -> None:
+    sync = followed.container / "sync"
+    shutil.rmtree(sync)
+    sync.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(sync)], check=True)
+    mounted = True
+    try:
+        followed.put("one")
+        with zdriver.connect() as driver:
+            driver.sync.apply(cwd=str(followed.trunk))
+        followed.kill_daemon()  # the next one watches what is mounted
+        followed.put("two")
+        followed.follow()
+        followed.has("one", "two")
+        subprocess.run(["umount", "-l", str(sync)], check=True)
+        mounted = False
+        for start in (False, True):
+            if start:
+                followed.kill_daemon()
+            with zdriver.connect() as driver:
+                for ask in (driver.sync.apply, driver.sync.status):
+                    with pytest.raises(Unavailable, match="is empty"):
+                        ask(cwd=str(followed.trunk))
+            until(lambda: "is empty" in followed.daemons.log(), what="that it is said", deadline=20)
+            followed.has("one", "two")
+        sync.rmdir()  # what the hint says, when it is meant
+        followed.has()
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(sync)], check=True)
+
+
+@pytest.mark.parametrize("what", ["loop", "file", "nowhere"])
+def test_a_layer_that_cannot_be_read_takes_nothing_away(followed: Followed, what: str) -> None:
+    followed.put("one")
+    followed.put("deep/two")
+    followed.has("one", "deep/two")
+    followed.kill_daemon()
+    aside = followed.shared.with_name("aside")
+    followed.shared.rename(aside)
+    if what == "file":
+        followed.shared.write_text("")
+    else:
+        followed.shared.symlink_to("repo" if what == "loop" else "unmounted")
+    with zdriver.connect() as driver, pytest.raises(Unavailable):
+        driver.sync.apply(cwd=str(followed.trunk))
+    until(lambda: "sync/repo" in followed.daemons.log(), what="that it is said", deadline=20)
+    followed.has("one", "deep/two")
+    followed.shared.unlink()
+    aside.rename(followed.shared)
+    (followed.shared / "one").unlink()
+    followed.has("deep/two")

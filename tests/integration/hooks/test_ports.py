@@ -64,6 +64,20 @@ def test_each_worktree_has_its_own_and_keeps_it(site: Site) -> None:
     assert [int(env["WEB_PORT"]), int(env["DB_PORT"])] == found[:2]
 
 
+def test_a_removal_gives_them_back(site: Site) -> None:
+    site.tree.commit(FILE, "ports = ['WEB_PORT']")
+    site.add("x")
+    had = site.driver.worktrees.environment("feat-x", cwd=site.cwd)["WEB_PORT"]
+    removed = site.driver.worktrees.remove("feat-x", cwd=site.cwd, agent="ada")
+    with socket.create_server(("127.0.0.1", int(had))):  # meanwhile somebody else took it
+        back = site.driver.worktrees.recover(removed.id, cwd=site.cwd, agent="ada")
+        now = site.driver.worktrees.environment(back.worktree.name, cwd=site.cwd)["WEB_PORT"]
+        assert now != had
+        site.driver.worktrees.remove("feat-x", cwd=site.cwd, agent="ada")
+    site.add("x")
+    assert site.driver.worktrees.environment("feat-x", cwd=site.cwd)["WEB_PORT"] == had
+
+
 def test_a_hook_is_told_the_ports(site: Site) -> None:
     site.tree.commit(FILE, "ports = ['WEB_PORT']\n[hooks]\npost-create = 'echo $WEB_PORT'")
     site.add("x")

@@ -58,6 +58,9 @@ def test_commits_of_ones_own_keep_it_from_being_removed(site: Site) -> None:
     assert removed.kept
     back = site.driver.worktrees.recover(removed.id, cwd=site.cwd, agent="ada")
     assert at(back.worktree.path).head == own
+    again = site.review(123)
+    assert (again.created, again.worktree.id, again.reason) == (False, back.worktree.id, "")
+    assert again.worktree.pull_request is not None
 
 
 def test_again_it_is_brought_up_to_date(site: Site) -> None:

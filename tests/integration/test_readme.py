@@ -20,6 +20,7 @@ NOT_HERE = ("uv tool install", "uv tool uninstall")
 ANSWERED = {
     "zdriver setup zellij": "zdriver setup zellij --yes",
     "zdriver setup undo": "zdriver setup undo --yes",
+    "zdriver setup shell --install": "zdriver setup shell --install --yes",
 }
 #: Shown as what one may do; without a Zellij session there is nothing to restore into.
 REFUSED = {"zdriver restore": 2, "zdriver restore --dry-run": 3, "zdriver restore --undo": 2}

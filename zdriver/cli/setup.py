@@ -80,7 +80,10 @@ def zellij(dry_run: bool, print_: bool, yes: bool) -> None:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @json_option
 def undo(dry_run: bool, yes: bool) -> None:
-    """Take zdriver out of Zellij and your shells again; your history stays."""
+    """Take zdriver out of Zellij and your shells.
+
+    Your history stays.
+    """
     at = steps.where(own_command())
 
     def make() -> Plan:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from zdriver.core import umask
 from zdriver.core.errors import Unavailable
 
 
@@ -80,14 +81,15 @@ def cwd() -> str:
 
 
 def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What git, gh and hooks may need of the caller's environment, or of `environ`."""
-    return {
+    """What git, gh and hooks may need of the caller's environment, and its umask; or of `environ`."""
+    found = {
         name: value
         for name, value in (os.environ if environ is None else environ).items()
         if (name in _NAMES or name.startswith(_PREFIXES))
         and name not in REPOSITORY_VARIABLES
         and _is_text(value)
     }
+    return {**found, umask.VARIABLE: f"{umask.own():o}"} if environ is None else found
 
 
 def _is_text(value: str) -> bool:

@@ -21,6 +21,7 @@ class Inherited(msgspec.Struct, frozen=True, kw_only=True):
 class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detach: bool = False  #: leave the starter's session
     log: bool = False  #: to the log file instead of stderr
+    umask: int = -1  #: for what is made for callers that do not say theirs; -1: this process's
     ready_fd: int = -1  #: told "ready" or why not
     inherited: Inherited | None = None
     fork_server: tuple[int, int] | None = None  #: be one, with this listening and this control socket

@@ -23,7 +23,7 @@ from typing import Literal
 import msgspec
 
 from zdriver import __version__
-from zdriver.core import paths
+from zdriver.core import paths, umask
 from zdriver.core.build import build_id
 from zdriver.core.clock import now_us
 from zdriver.core.config import Config, load_config
@@ -56,7 +56,7 @@ Ending = Literal["", "stop", "execute", "idle", "lost"]
 def run(options: Options | None = None, assembling: Callable[[], Assembly] = assemble) -> int:
     """Be the daemon until it is told to end; the exit code."""
     options = options or Options()
-    os.umask(0o077)
+    before = umask.be_private(options.umask)
     os.chdir("/")
     ready = Ready(options.ready_fd)
     if options.detach:
@@ -67,7 +67,7 @@ def run(options: Options | None = None, assembling: Callable[[], Assembly] = ass
         logs = logfile.to_file(paths.log_file(), level) if options.log else None
         if logs is None:
             logfile.to_stderr(level)
-        Daemon(options, config, logs, assembling).live(ready)
+        Daemon(msgspec.structs.replace(options, umask=before), config, logs, assembling).live(ready)
     except ZdriverError as error:
         log.error("%s; %s", error.message, error.hint)
         ready.failed(error)
@@ -306,5 +306,5 @@ class Daemon(DaemonApi):
         fork = self._forks.hand_over()
         signal.set_wakeup_fd(-1)
         kept = Inherited(lock=self._lock.fileno(), daemon=self._listener.sock.fileno(), fork=fork)
-        argv = command(Options(log=self._options.log, inherited=kept))
+        argv = command(Options(log=self._options.log, inherited=kept, umask=self._options.umask))
         os.execv(argv[0], argv)

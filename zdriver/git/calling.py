@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from zdriver.core import umask
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.git.failing import Failure, half_made, lock_in_the_way, translated
 
@@ -129,6 +130,7 @@ def _run(
 ) -> Answer:
     command = [*_clean_start(env), "git", *where, *args]
     given = {name: value for name, value in env.items() if name not in _OF_A_REPOSITORY or name in _OWN}
+    given.pop(umask.VARIABLE, None)
     given["GIT_TERMINAL_PROMPT"] = "0"
     given["LC_ALL"] = given["LANGUAGE"] = "C"  # what git says is read here
     try:
@@ -137,6 +139,7 @@ def _run(
             as_process=True,
             istream=subprocess.PIPE if stdin else None,
             env=given,
+            umask=umask.of(env),
             start_new_session=True,  # so that hooks and filters end with it, and ssh asks no terminal
         )
     except ValueError as error:  # a NUL in an argument

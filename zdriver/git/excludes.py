@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from zdriver.core import umask
 from zdriver.core.errors import Conflict
 from zdriver.core.paths import unwritable
 
@@ -60,7 +61,7 @@ def change(git_dir: str, add: Iterable[str], drop: Iterable[str] = ()) -> bool:
             after = _changed(before, given, gone)
             if after == before:
                 return False
-            file.parent.mkdir(parents=True, exist_ok=True)
+            umask.make_folder(file.parent)
             _write(file, after)
         except FileExistsError as error:
             raise Conflict(
@@ -106,7 +107,7 @@ def _split(text: bytes) -> tuple[bytes, list[bytes], bytes]:
 def _write(file: Path, data: bytes) -> None:
     """As git changes its files: under a name.lock, then renamed."""
     lock = file.with_name(f"{file.name}.lock")
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~umask.of()
     fd = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(fd, "wb") as opened:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from zdriver.core import paths
+from zdriver.core import paths, umask
 from zdriver.core.clock import to_datetime
 from zdriver.core.errors import Conflict, ZdriverError
 from zdriver.core.ids import new_id
@@ -71,7 +71,7 @@ class Creating:
         made_container = ours = False
         new = wanted.start.new
         try:
-            made_container = _make_container(wanted.path)
+            made_container = _make_container(wanted.path, env)
             reached(point("container"))
             try:
                 said = self._check_out(repo, worktree, wanted.start, env)
@@ -257,7 +257,7 @@ def _refuse_taken(name: str, path: str, wanted: Wanted) -> None:
         raise Conflict(f"the worktree {name} lies at {path} already", hint=f"zdriver go {name}")
 
 
-def _make_container(path: str) -> bool:
+def _make_container(path: str, env: Env) -> bool:
     """The folder that `path` lies in; True when it had to be made. Raises Unavailable, StorageFull."""
     container = Path(path).parent
     if container.is_dir():
@@ -265,7 +265,7 @@ def _make_container(path: str) -> bool:
             raise _unwritable(container)
         return False
     try:
-        container.mkdir(parents=True, exist_ok=True)
+        umask.make_folder(container, env)
     except (FileExistsError, NotADirectoryError) as error:
         raise Conflict(
             f"{container} is in the way: worktrees go below it, and it is no folder",

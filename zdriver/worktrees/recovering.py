@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from zdriver.core import paths
+from zdriver.core import paths, umask
 from zdriver.core.errors import Conflict, NotFound, ZdriverError
 from zdriver.core.killpoint import reached
 from zdriver.git import branches, calling, contents, keeping, refs, submodules, worktrees
@@ -171,8 +171,7 @@ class Recovering:
         staging, target = _staging(ticket), Path(ticket.worktree.path)
         if staging.exists():
             refuse_in_the_way(str(target))
-            if not target.parent.is_dir():
-                target.parent.mkdir(parents=True)
+            umask.make_folder(target.parent)
             with contextlib.suppress(OSError):
                 target.rmdir()
             staging.rename(target)

@@ -10,9 +10,9 @@ from zdriver.cli.hooking import ready, run_hook
 from zdriver.cli.output import answer, dim, green, note, printable, settings, show_error, yellow
 from zdriver.cli.travel import go_to
 from zdriver.core import caller
-from zdriver.core.errors import Conflict, NotFound, Unavailable, ZdriverError
+from zdriver.core.errors import Ambiguous, Conflict, InvalidInput, NotFound, Unavailable, ZdriverError
 from zdriver.core.ids import short
-from zdriver.worktrees.model import Removed
+from zdriver.worktrees.model import Removed, Worktree
 
 if TYPE_CHECKING:
     from zdriver.library import Driver
@@ -38,7 +38,7 @@ class Leaving:
         looks_so = "/" in name or name in (".", "..")
         return os.path.normpath(path) if looks_so and os.path.isdir(path) else name  # noqa: PTH112
 
-    def go(self, name: str, check: Callable[[], object], take: Callable[[], T]) -> T:
+    def go(self, name: str, check: Callable[[], Worktree], take: Callable[[], T]) -> T:
         """`take` the worktree away, its hooks before and after it.
 
         check  raises what speaks against it; asked before a hook may have torn something down
@@ -47,11 +47,11 @@ class Leaving:
         """
         after = None
         if self._hooks and self._has_hooks(name):
-            check()
+            meant = check()
             if not run_hook(self._driver, name, "pre-remove", cwd=self.cwd):
                 if not self._force:
                     raise Conflict(
-                        f"{name} stays: its hook pre-remove failed",
+                        f"{meant.name} stays: its hook pre-remove failed",
                         hint="mend what it says; or --no-hooks, or --force",
                     )
                 note(yellow("! removed in spite of its hook: --force"))
@@ -68,6 +68,10 @@ class Leaving:
             return any(hooks.pending(name, each, cwd=self.cwd) for each in ("pre-remove", "post-remove"))
         except (NotFound, Unavailable):
             return False
+        except Ambiguous:
+            raise
+        except InvalidInput as error:
+            raise InvalidInput(error.message, hint=f"{error.hint}; or --no-hooks") from error
 
     def gone(self, removed: Removed) -> bool:
         """Take note of it; whether the command stands in what was removed."""

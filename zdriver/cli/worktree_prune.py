@@ -54,13 +54,15 @@ def prune(names: tuple[str, ...], yes: bool, dry_run: bool, no_hooks: bool) -> N
     with services(doing="removing", timeout=TIMEOUT) as driver:
         leaving = Leaving(driver, hooks=not no_hooks)
 
+        meant = {each.worktree.name: each.worktree for each in found}
+
         def take(name: str) -> Removed:
             def prune() -> Removed:
                 return driver.worktrees.prune((name,), cwd=leaving.cwd)[0]
 
-            return leaving.go(name, lambda: None, prune)  # `prunable` has asked what speaks against it
+            return leaving.go(name, lambda: meant[name], prune)  # `prunable` has asked what speaks against it
 
-        code = leaving.each([each.worktree.name for each in found], take)
+        code = leaving.each(list(meant), take)
     if code:
         raise click.exceptions.Exit(code)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from zdriver.core.errors import InvalidInput
 from zdriver.hooks import rules
-from zdriver.hooks.model import Wishes
+from zdriver.hooks.model import HOOKS, Wishes
 
 _WHOLE = """
 copy = ["local.env", "certs/**"]
@@ -109,3 +111,12 @@ def test_an_unknown_hook_is_named_with_those_there_are() -> None:
 def test_whatever_the_file_holds_it_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(InvalidInput):  # either outcome is allowed
         rules.parse(text)
+
+
+def test_the_page_shows_a_file_that_is_accepted() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "zdriver-toml.md").read_text()
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    wishes = rules.parse(example)
+    assert set(wishes.hooks) == set(HOOKS)
+    assert wishes.ports == ("WEB_PORT", "DB_PORT")
+    assert wishes.copy == ("local.env", "certs/**")

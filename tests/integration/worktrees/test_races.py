@@ -70,12 +70,6 @@ def served(world: World) -> World:
     return world
 
 
-def ended(world: World) -> None:
-    """The daemon has let go of the store."""
-    with zdriver.connect() as driver:
-        driver.daemon.stop()
-
-
 def test_the_same_name_is_made_once(served: World) -> None:
     cwd = str(served.trunk)
     said = at_once(COUNT, lambda driver, _: driver.worktrees.add("feat", "one", cwd=cwd))
@@ -83,7 +77,7 @@ def test_the_same_name_is_made_once(served: World) -> None:
     assert len(answers) == COUNT, [each for each in said if each[0]]
     assert sum(each.created for each in answers) == 1
     assert len({each.worktree.id for each in answers}) == 1
-    ended(served)
+    served.end_daemon()
     assert set(served.agree().values()) == {"main", "feat-one"}
 
 
@@ -91,7 +85,7 @@ def test_different_names_are_all_made(served: World) -> None:
     cwd = str(served.trunk)
     said = at_once(COUNT, lambda driver, number: driver.worktrees.add("feat", f"n{number}", cwd=cwd))
     assert [each for each in said if each[0]] == []
-    ended(served)
+    served.end_daemon()
     assert set(served.agree().values()) == {"main", *(f"feat-n{number}" for number in range(COUNT))}
 
 
@@ -113,7 +107,7 @@ def test_making_against_removing_one_name(served: World) -> None:
 
     said = at_once(8, do)
     assert [each for each in said if each[0]] == []
-    ended(served)
+    served.end_daemon()
     there = served.agree()
     assert set(there.values()) <= {"main", "feat-one"}
     assert set(served.branches()) == set(there.values())

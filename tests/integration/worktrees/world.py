@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 
+import zdriver
 from tests.integration.git.tree import Tree
 from tests.integration.worktrees.victim import Ended, Order, services
-from zdriver.testing import Home
+from zdriver.core import platform
+from zdriver.testing import Home, until
 from zdriver.worktrees.model import Worktree
 from zdriver.worktrees.service import WorktreesService
 
@@ -107,6 +109,13 @@ class World:
         ended = self.run(method, **given)
         assert not ended.error, ended.error
         return ended.answer
+
+    def end_daemon(self) -> None:
+        """It has let go of the store when this is over."""
+        with zdriver.connect() as driver:
+            pid = driver.daemon.status().pid
+            driver.daemon.stop()
+        until(lambda: platform.process(pid) is None, what="the end of the daemon")
 
     def add(self, name: str) -> Tree:
         """`feat-NAME`."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
 from zdriver.context.terminal import Applied
-from zdriver.core.errors import InvalidInput, Unavailable
+from zdriver.core.errors import InvalidInput, NotFound, Unavailable
 from zdriver.daemon.attaching import Opened
 from zdriver.daemon.live import LiveSession
 from zdriver.daemon.places import pane_cwd
@@ -46,25 +47,25 @@ class Tabs:
 
         line  what is typed into the first shell of a new one, its Enter included
 
-        Raises InvalidInput where `path` is no worktree's, NotFound without the layout, Unavailable.
+        Raises InvalidInput where `path` is no worktree's or the layout is none, NotFound where one of
+        them is not there, Unavailable.
         """
         root = self._root_of(path)
+        if not Path(path).is_dir():  # Zellij would start the shells somewhere else
+            raise NotFound(f"{path} is not there", hint="`zdriver worktree list` shows what is")
         found = self._standing(root)
-        if found is None and not name:
-            raise InvalidInput(f"{path} is in no worktree", hint="zdriver worktree list shows them")
+        name = name or (found.name if found else "")
+        if not name:
+            raise InvalidInput(f"{path} is in no worktree", hint="`zdriver worktree list` shows them")
         with session.exclusive():
             there = self._terminal_in(session, root)
             if there is not None:
                 session.request("focus", {"pane": there[0]}, _Focused, timeout=APPLY_TIMEOUT)
                 return Opened(made=False, tab=self._name(session, there[1]), position=there[1])
-            kdl = one_tab(
-                read_layout(self._layout(found.type if found else ""), session.server.env),
-                name=name or (found.name if found else ""),
-                path=root,
-            )
-            opened = self._made(session, root, kdl, line)
+            layout = self._layout(found.type if found else "")
+            position = self._made(session, root, _tab(layout, session, name, root), line)
         session.status_due()
-        return Opened(made=True, tab=name or (found.name if found else ""), position=opened)
+        return Opened(made=True, tab=name, position=position)
 
     def _made(self, session: LiveSession, root: str, kdl: str, line: str) -> int:
         params = {
@@ -102,3 +103,14 @@ class Tabs:
     def _name(self, session: LiveSession, position: int) -> str:
         state = session.capture.state
         return next((tab.name for tab in state.tabs if tab.position == position), "") if state else ""
+
+
+def _tab(layout: str, session: LiveSession, name: str, root: str) -> str:
+    """KDL of the tab to be made. Raises NotFound and InvalidInput, which name the layout."""
+    text = read_layout(layout, session.server.env)
+    try:
+        return one_tab(text, name=name, path=root)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"layout {layout}: {error.message}", hint=error.hint or "mend that file, or name another"
+        ) from error

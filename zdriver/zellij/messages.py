@@ -26,6 +26,8 @@ class Message(msgspec.Struct, kw_only=True):
     error: Error | msgspec.UnsetType = msgspec.UNSET
 
 
+_METHOD_NOT_FOUND = -32601
+
 parse = msgspec.json.Decoder(Message).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -53,7 +55,9 @@ def error_line(id_: int | str, error: ZdriverError) -> bytes:
 def as_error(error: Error) -> ZdriverError:
     if error.code == Conflict.rpc_code:
         return Conflict(error.message)
-    return Unavailable(f"the plugin says: {error.message}")
+    older = error.code == _METHOD_NOT_FOUND or "unknown variant" in error.message
+    hint = "it is older than this zdriver: `zdriver setup zellij`, then open Zellij again" if older else ""
+    return Unavailable(f"the plugin says: {error.message}", hint=hint)
 
 
 def decode(params: msgspec.Raw, kind: type[T]) -> T:

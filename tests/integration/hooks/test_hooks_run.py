@@ -206,9 +206,15 @@ def test_a_hook_that_changes_the_file_runs_on_as_it_was_approved(repo: Repo) -> 
     assert not (repo.path("feat-x") / "evil").exists()
 
 
-def test_one_that_hangs_ends_with_ctrl_c_and_the_worktree_stays(repo: Repo) -> None:
+@pytest.mark.parametrize("where", ["here", "only in its branch"])
+def test_one_that_hangs_ends_with_ctrl_c_and_the_worktree_stays(repo: Repo, where: str) -> None:
+    """In the process that was called, and where a fork server's child stands in for it."""
     repo.hooks(post_create="echo waiting; sh -c 'echo $$ > ../pid; exec sleep 1000'; touch later")
     repo.approve()
+    if where != "here":
+        repo.tree.git("branch", "feat-x")
+        repo.tree.git("rm", "-q", FILE)
+        repo.tree.git("commit", "-q", "-m", "no hooks any more")
     with repo.terminal("feat", "x") as terminal:
         terminal.wait_for("waiting")
         pid = int(until((repo.path("") / "pid").exists, what="the hook") and _number(repo.path("") / "pid"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from zdriver.cli.output import answer, dim, note, on_terminal, printable, settin
 from zdriver.cli.services import services
 from zdriver.cli.tab import open_tab, tab_option
 from zdriver.core import caller
-from zdriver.core.errors import Ambiguous, InvalidInput, NotFound, Unavailable
+from zdriver.core.errors import Ambiguous, InvalidInput, NotFound, Unavailable, ZdriverError
 from zdriver.worktrees import rules
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def go(query: tuple[str, ...], exec_: str, print_: bool, tab: bool) -> None:
     if sum((bool(exec_), print_, tab)) > 1:
         raise InvalidInput("--exec, --print and --tab do not go together", hint="give one of them")
     chosen = _found(" ".join(query).strip(), given=bool(query))
+    with contextlib.suppress(ZdriverError), services() as driver:  # with a full disk one still gets there
+        chosen = driver.worktrees.used(cwd=chosen.path)
     if settings().json:
         answer(chosen, str)
     if print_:

@@ -13,15 +13,19 @@ import sys
 
 import click
 
-from zdriver.cli.output import note, printable, settings
-from zdriver.core.errors import NotFound, Unavailable
+from zdriver.cli.output import note, printable, settings, yellow
+from zdriver.core.errors import NotFound, Unavailable, ZdriverError
 
 CD_FILE = "ZDRIVER_CD_FILE"
 #: The folder from which the shell's function last changed directory: for `zdriver go -`.
 PREVIOUS = "ZDRIVER_PREVIOUS"
 
 exec_option = click.option(
-    "--exec", "exec_", metavar="CMD", default="", help="Then run CMD there, by your shell; exit code as its."
+    "--exec",
+    "exec_",
+    metavar="CMD",
+    default="",
+    help="Then run CMD there, by your shell, with its ports; exit code as CMD's.",
 )
 
 _given: dict[str, str] = {}
@@ -115,10 +119,23 @@ def _run(command: str, path: str) -> int:
     shell = os.environ.get("SHELL", "")
     if not (shell.startswith("/") and os.access(shell, os.X_OK)):
         shell = "/bin/sh"
+    environ = {**os.environ, **_leased(path), "PWD": path}
     sys.stdout.flush()
     try:
-        return foreground([shell, "-c", command], cwd=path, environ={**os.environ, "PWD": path})
+        return foreground([shell, "-c", command], cwd=path, environ=environ)
     except OSError as error:
         if not os.path.isdir(path):  # noqa: PTH112 the path is text, as git gave it
             raise NotFound(f"{path} is gone", hint="`zdriver worktree repair` settles it") from error
         raise Unavailable(f"{shell} cannot be run: {error.strerror}", hint="see $SHELL") from error
+
+
+def _leased(path: str) -> dict[str, str]:
+    """The worktree's own ports and name, as its hooks have them."""
+    from zdriver.cli.services import services
+
+    try:
+        with services() as driver:
+            return driver.worktrees.environment(cwd=path)
+    except ZdriverError as error:
+        note(yellow(f"! its environment is not known: {printable(error.message)}"))
+        return {}

@@ -53,6 +53,10 @@ class WorktreesApi(Protocol):
         """For `go`: best match first; "trunk", "-" (`previous` is a path) and a name are exact."""
         ...
 
+    def used(self, name: str = "", *, cwd: str = "") -> Worktree:
+        """Somebody goes there now: `find` without a query has it before those used longer ago."""
+        ...
+
     def adopt(
         self, path: str, *, type: str = "", cwd: str = "", agent: str = "", request: str = ""
     ) -> Worktree:

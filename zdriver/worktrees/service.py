@@ -8,7 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from zdriver.core import caller
+from zdriver.core.clock import to_datetime
 from zdriver.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import rows, rules
@@ -178,6 +181,16 @@ class WorktreesService:
         if "/" in query and Path(where, query).is_dir():
             return (self._registry.find(query, where)[1],)
         return rules.ranked(query, everything)
+
+    def used(self, name: str = "", *, cwd: str = "") -> Worktree:
+        _, worktree = self._registry.find(name, cwd)
+
+        def unit(tx: Transaction) -> Worktree:
+            now = tx.now()
+            tx.run("worktree.used", id=worktree.id, at=now)
+            return msgspec.structs.replace(worktree, used_at=to_datetime(now))
+
+        return self._registry.store.write(unit)
 
     def environment(self, name: str = "", *, cwd: str = "") -> dict[str, str]:
         repo, worktree = self._registry.find(name, cwd)

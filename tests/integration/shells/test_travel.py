@@ -104,10 +104,19 @@ def test_what_a_command_starts_knows_nothing_of_the_function(
     daemons.kill(pid := daemons.pid())
     daemons.gone(pid)
     done = shell.run("zdriver go crash --exec env", cwd=app)
-    assert b"PWD=" in done.stdout
-    assert b"ZDRIVER_" not in done.stdout
+    environ = dict(line.split("=", 1) for line in lines(done.stdout) if "=" in line)
+    assert environ["ZDRIVER_WORKTREE"] == "fix-crash"
+    assert environ["PWD"] == environ["ZDRIVER_WORKTREE_PATH"] == str(beside(app, "fix-crash"))
+    assert environ.keys().isdisjoint({"ZDRIVER_CD_FILE", "ZDRIVER_PREVIOUS"})
     for pid in (*daemons.pids(), *daemons.fork_servers()):
         assert not [name for name in platform.environ(pid) if name.startswith("ZDRIVER_")]
+
+
+def test_the_last_used_comes_first(app: Path, cli: Cli) -> None:
+    for name in ("fix-crash", "feat-user-auth", "fix-crash"):
+        cli("go", name, cwd=app)
+        listed = cli("go", cwd=app).stderr
+        assert f"there are trunk, {name}," in listed
 
 
 def test_several_as_good(app: Path, cli: Cli) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 from zdriver.claims.api import ClaimsApi
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.daemon.api import DaemonApi
+from zdriver.hooks.api import HooksApi
 from zdriver.importing.api import ImportsApi
 from zdriver.rpc.events_api import EventsApi
+from zdriver.sync.api import SyncApi
 from zdriver.worktrees.api import WorktreesApi
+from zdriver.worktrees.reviews_api import ReviewsApi
 
 PAGE = Path(__file__).parents[2] / "docs" / "rpc.md"
 SERVICES: dict[str, type[Any]] = {
@@ -19,7 +22,10 @@ SERVICES: dict[str, type[Any]] = {
     "snapshot": SnapshotApi,
     "restore": RestoreApi,
     "worktrees": WorktreesApi,
+    "reviews": ReviewsApi,
+    "hooks": HooksApi,
     "claims": ClaimsApi,
+    "sync": SyncApi,
     "events": EventsApi,
     "imports": ImportsApi,
     "daemon": DaemonApi,

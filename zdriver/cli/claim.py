@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 from zdriver.claims import rules
 from zdriver.claims.model import Claim, Turn
 from zdriver.cli.options import GIVEN, complete_worktrees, examples, json_option
-from zdriver.cli.output import answer, dim, green, home_relative, note, plural, printable, table
+from zdriver.cli.output import answer, dim, green, home_relative, hush, note, plural, printable, table
 from zdriver.cli.services import services
 from zdriver.core.errors import InvalidInput, ZdriverError
 
@@ -123,6 +123,7 @@ def _consistent(
 def waiting(turn: Turn) -> None:
     """Said once, where there is something to wait for."""
     if turn.holder is not None:
+        hush()
         refusal = rules.held(turn.holder, datetime.now(UTC))
         before = f"; {turn.ahead} before you" if turn.ahead else ""
         note(dim(f"{printable(refusal.message)}; waiting{before} …"))

@@ -19,7 +19,7 @@ import click
 
 from zdriver.claims.holding import Held
 from zdriver.cli.claim import waiting
-from zdriver.cli.output import settings, show_error
+from zdriver.cli.output import hush, settings, show_error
 from zdriver.cli.services import services
 from zdriver.core import caller
 from zdriver.core.dying import with_parent
@@ -50,6 +50,7 @@ def run(
             with contextlib.ExitStack() as stack:
                 stack.enter_context(child.signals())
                 held = stack.enter_context(holding)
+                hush()
                 return child.run(command, held)
     except Conflict as error:
         if not child.began:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import zdriver
-from tests.integration.commands import Cli
+from tests.integration.commands import Cli, in_terminal
 from tests.integration.daemons import Daemons, program
 from tests.integration.test_store_disk import fill
 from zdriver.claims.model import Claim
@@ -180,6 +180,43 @@ def test_a_waiter_goes_on_waiting_over_a_restart_and_a_stop_is_not_held_up(
     assert [claim.agent for claim in got] == ["two"]
 
 
+def test_waiters_keep_their_places_when_the_daemon_is_killed(
+    home: Home, project: Path, daemons: Daemons
+) -> None:
+    agents = [f"agent-{number}" for number in range(4)]
+    got: list[tuple[str, int]] = []
+
+    def wait(agent: str) -> None:
+        with zdriver.connect() as driver:
+            claim = driver.claims.claim("feat-a", agent=agent, wait=300, cwd=str(project))
+            got.append((agent, claim.token))
+            driver.claims.release("feat-a", agent=agent, token=claim.token, cwd=str(project))
+
+    def waiting() -> int:
+        with zdriver.connect() as driver:
+            return driver.claims.list()[0].waiting
+
+    with zdriver.connect() as driver:
+        driver.claims.claim("feat-a", agent="zero", cwd=str(project))
+    threads = []
+    for agent in agents:
+        threads.append(threading.Thread(target=wait, args=(agent,)))
+        threads[-1].start()
+        until(lambda: waiting() == len(threads), what="a place in the queue", deadline=20)
+    for _ in range(2):
+        pid = daemons.pid()
+        daemons.kill(pid)
+        daemons.gone(pid)
+        assert waiting() == len(agents), "their places are in the store"
+    with zdriver.connect() as driver:
+        with pytest.raises(Conflict):
+            driver.claims.claim("feat-a", agent="jumps", cwd=str(project))
+        driver.claims.release("feat-a", agent="zero", cwd=str(project))
+    for thread in threads:
+        thread.join(60)
+    assert got == [(agent, token) for token, agent in enumerate(agents, 2)]
+
+
 def test_a_hold_that_is_taken_over_ends_its_command_and_says_who_and_why(
     cli: Cli, home: Home, project: Path
 ) -> None:
@@ -277,3 +314,9 @@ def test_a_full_disk_refuses_a_claim_and_forgets_none(
             assert driver.claims.release("feat-a", agent="one", cwd=str(project)).token == held.token
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_nothing_is_said_of_waiting_while_the_command_runs(home: Home, project: Path) -> None:
+    name = str(project.parent / "feat-a")
+    with in_terminal(home, "claim", name, "--hold", "--", "sleep", "1.5") as terminal:
+        assert "waiting" not in terminal.wait_for("code=0")

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import figures
+from tests.bench import claiming, figures, linking, worktrees
 from tests.bench.reopen import reopen
 from tests.bench.report import Figure, table, write
 from tests.bench.world import World, world
@@ -22,6 +22,10 @@ MEASURED: dict[str, Callable[[World], Iterator[Figure]]] = {
     "crowd": figures.crowd,
     "cli": figures.commands,
     "start": figures.start,
+    "create": worktrees.create,
+    "list": worktrees.listing,
+    "claim": claiming.claim,
+    "link": linking.link,
     "reopen": reopen,
     "search": figures.search,
     "idle": figures.idle,

@@ -37,7 +37,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def _asking(path: Path) -> Iterator[Callable[[], object]]:
+def asking(path: Path) -> Iterator[Callable[[], object]]:
     """One round trip with a bare server: as many bytes each way as a small call has."""
     line = {"jsonrpc": "2.0", "id": 1, "method": "context.intent", "params": {"place": {"cwd": "/project"}}}
     with socket.socket(socket.AF_UNIX) as sock:
@@ -59,7 +59,7 @@ def rpc(world: World) -> Iterator[Figure]:
     path = world.home.path / "echo"
     place = Place(cwd=str(world.project))
     hello = {"protocol": PROTOCOL, "client": "bench", "pid": os.getpid(), "build": build_id()}
-    with world.daemon() as driver, bare("echo", socket=path), _asking(path) as echo:
+    with world.daemon() as driver, bare("echo", socket=path), asking(path) as echo:
         driver.context.set_intent("Measure", place=place)
         for what, call in (
             ("smallest call over the socket", lambda: driver.call("hello", Welcome, **hello)),
@@ -86,7 +86,7 @@ def save(world: World) -> Iterator[Figure]:
     path = world.home.path / "save"
     place = Place(cwd=str(world.project))
     count = iter(range(1_000_000))
-    with world.daemon() as driver, bare("save", str(database), socket=path), _asking(path) as bare_save:
+    with world.daemon() as driver, bare("save", str(database), socket=path), asking(path) as bare_save:
         turns = Turns(
             lambda: driver.context.set_intent(f"Refactor database layer {next(count)}", place=place),
             bare_save,
@@ -313,4 +313,4 @@ def _pss(pid: int) -> int:
     return 0
 
 
-__all__ = ["commands", "crowd", "idle", "rpc", "save", "search", "start"]
+__all__ = ["asking", "commands", "crowd", "idle", "rpc", "save", "search", "start"]

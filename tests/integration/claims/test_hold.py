@@ -318,5 +318,7 @@ def test_a_full_disk_refuses_a_claim_and_forgets_none(
 
 def test_nothing_is_said_of_waiting_while_the_command_runs(home: Home, project: Path) -> None:
     name = str(project.parent / "feat-a")
-    with in_terminal(home, "claim", name, "--hold", "--", "sleep", "1.5") as terminal:
-        assert "waiting" not in terminal.wait_for("code=0")
+    words = ("sh", "-c", "echo be''gun; sleep 1.5")
+    with in_terminal(home, "claim", name, "--hold", "--", *words) as terminal:
+        screen = terminal.wait_for("code=0", deadline=60)
+    assert "waiting" not in screen[screen.index("begun") :]

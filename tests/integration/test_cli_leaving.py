@@ -71,7 +71,7 @@ def test_forced_it_keeps_everything_and_comes_back(shop: Shop, cli: Cli) -> None
     (kept_one,) = cli.data("worktree", "recover", cwd=shop.trunk)
     assert back.endswith(f"zdriver worktree recover {kept_one['id'][-8:]}")
     listed = cli("worktree", "recover", cwd=shop.trunk).stdout
-    assert f"feat-lost  feat-lost at {head[:10]}  with changes and untracked files" in listed
+    assert f"feat-lost  {head[:10]}  changes, files  just now" in listed
     assert cli.refused("worktree", "recover", "nonsense", cwd=shop.trunk) == (3, "not_found")
     assert cli.data("worktree", "recover", kept_one["id"][-8:], cwd=shop.trunk)["worktree"]["path"] == str(
         path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
@@ -69,10 +70,11 @@ def recover(id: str | None) -> None:
 
     Its branch, uncommitted changes and untracked files are kept for 14 days.
     """
-    with services(doing="bringing it back", timeout=TIMEOUT) as driver:
+    doing = "bringing it back" if id else "looking at what was kept"
+    with services(doing=doing, timeout=TIMEOUT) as driver:
         if id is None:
             found = driver.worktrees.removals()
-            answer(found, lambda: table([_removal(each) for each in found]))
+            answer(found, lambda: _removals(found, datetime.now(UTC)))
             if not found:
                 note("nothing was removed here in the last 14 days")
             return
@@ -81,17 +83,20 @@ def recover(id: str | None) -> None:
     warn((*back.warnings, *back.provided.warnings, *back.linked.conflicts))
 
 
-def _removal(of: Removal) -> tuple[str, ...]:
-    parts = ("changes" if of.work else "", "untracked files" if of.trash else "")
-    more = " and ".join(filter(None, parts))
-    now = datetime.now(UTC)
+def _removals(found: Sequence[Removal], now: datetime) -> str:
+    titles = ("id", "worktree", "commit", "with", "removed", "kept until")
+    return table([tuple(map(dim, titles)), *(_removal(each, now) for each in found)]) if found else ""
+
+
+def _removal(of: Removal, now: datetime) -> tuple[str, ...]:
+    parts = ("changes" if of.work else "", "files" if of.trash else "")
     return (
         short(of.id),
         printable(of.name),
-        f"{printable(of.branch) or '(detached)'} at {of.head[:10] or 'nothing'}",
-        f"with {more}" if more else "",
-        f"removed {age(of.removed_at, now)}",
-        dim(f"kept until {of.expires_at.astimezone():%Y-%m-%d}"),
+        of.head[:10],
+        ", ".join(filter(None, parts)),
+        age(of.removed_at, now),
+        f"{of.expires_at.astimezone():%Y-%m-%d}",
     )
 
 

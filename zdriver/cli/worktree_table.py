@@ -85,13 +85,17 @@ def fitted(rows: list[Row], room: int) -> list[Row]:
     """The same in at most `room` cells a line, as far as that goes: names are never dropped."""
     steps: tuple[Callable[[list[Row]], list[Row]], ...] = (
         lambda now: _shrunk(now, "about", ABOUT_MIN, room),
+        lambda now: _shrunk(now, "name", 2 * NAME_MIN, room),
         lambda now: _without(now, "type"),  # a worktree's name begins with it
         lambda now: [row | {"branch": _unless(row["branch"], row["name"])} for row in now],
-        lambda now: _shrunk(now, "held", HELD_MIN, room),
+        lambda now: [row | {"held": row["held"].partition(" until ")[0]} for row in now],
         lambda now: _shrunk(now, "name", NAME_MIN, room),
         lambda now: _shrunk(now, "branch", BRANCH_MIN, room),
+        lambda now: _shrunk(now, "held", HELD_MIN, room),
         lambda now: _without(now, "age"),
         lambda now: _shrunk(now, "about", 8, room),
+        lambda now: _without(now, "branch"),
+        lambda now: _without(now, "about"),
     )
     for step in steps:
         if _width(rows) <= room:

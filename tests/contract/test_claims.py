@@ -352,6 +352,25 @@ def test_after_a_restart_the_holder_that_lives_is_heard_first(
         assert [claim.agent for claim in claims.list()] == ["lives"]
 
 
+def test_after_a_restart_who_waited_has_its_place_still(
+    reopen: Callable[[], AbstractContextManager[Store]], clock: Ticking
+) -> None:
+    with reopen() as store:
+        here = Here(store, clock)
+        here.service.claim("feat-a", agent="zero", lease=3600)
+        long_gone = here.service.queue("feat-a", agent="gone", seconds=0)
+        clock.ahead += 2 * MINUTE
+        first = here.service.queue("feat-a", agent="one", seconds=0)
+    clock.ahead += MINUTE  # longer than a place is kept
+    with reopen() as store:
+        claims = ClaimsService(store, here.find, host="h", steady=clock)
+        claims.recover()
+        claims.queue("feat-a", agent="two", seconds=0)
+        claims.release("feat-a", agent="zero")
+        assert claims.queue("feat-a", agent="one", seconds=0, ticket=first.ticket).claim is not None
+        assert claims.queue("feat-a", agent="gone", seconds=0, ticket=long_gone.ticket).ahead == 1
+
+
 def test_a_worktree_that_is_gone_cannot_be_held(claims: ClaimsService, here: Here) -> None:
     claims.claim("feat-a", agent="one")
     waits = claims.queue("feat-a", agent="two", seconds=0)

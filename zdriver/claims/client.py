@@ -12,13 +12,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 from zdriver.claims import rules
 from zdriver.claims.api import ClaimsApi
-from zdriver.claims.holding import Held
+from zdriver.claims.holding import AGAIN, Held
 from zdriver.claims.model import Claim, Turn
 from zdriver.core import caller
-from zdriver.core.errors import Conflict, InvalidInput, ZdriverError
+from zdriver.core.errors import Conflict, InvalidInput, Unavailable, ZdriverError
 from zdriver.core.ids import new_id
 
 #: A second way to the same service, for a thread of its own.
@@ -70,10 +71,11 @@ class Claims:
             while True:
                 # The first call only looks, so that who waits can be told for what.
                 left = max(0.0, end - time.monotonic()) if told else 0.0
-                turn = self._api.queue(
-                    name, ticket=ticket, lease=lease, seconds=min(left, self._patience),
+                ask = partial(
+                    self._api.queue, name, ticket=ticket, lease=lease, seconds=min(left, self._patience),
                     pid=pid, session=session, cwd=cwd, agent=agent,
                 )  # fmt: skip
+                turn = _insisting(ask) if told else ask()
                 ticket = turn.ticket
                 if turn.claim is not None:
                     return turn.claim
@@ -128,3 +130,15 @@ class Claims:
                 with contextlib.suppress(Conflict):
                     self._api.leave(claim.id)
         held.check()
+
+
+def _insisting(ask: Callable[[], Turn]) -> Turn:
+    """A daemon that goes is asked again, as long as the place in the queue is kept. Raises ZdriverError."""
+    end = time.monotonic() + rules.KEPT
+    while True:
+        try:
+            return ask()
+        except Unavailable:
+            if time.monotonic() > end:
+                raise
+            time.sleep(AGAIN)

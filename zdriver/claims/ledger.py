@@ -89,6 +89,15 @@ class Ledger:
 
             self._steady.accept(self._store.write(unit))
 
+    def keep_places(self) -> None:
+        """Nobody could ask while there was no daemon: who did shortly before is waited for once more."""
+        kept = round(rules.KEPT * 1_000_000)
+
+        def unit(tx: Transaction) -> None:
+            tx.run("claim.waiters_back", until=tx.now() + kept, after=tx.now() - 2 * kept)
+
+        self._store.write(unit)
+
     def read(self, unit: Callable[[Reading], T]) -> T:
         def run(tx: Reading) -> T:
             self._steady.refuse(tx.now())

@@ -276,6 +276,7 @@ class ClaimsService:
 
     def recover(self) -> None:
         """At the start: while no daemon was there nobody could beat, and who still lives is heard first."""
+        self._ledger.keep_places()
         for row in self._ledger.read(lambda tx: tx.all("claim.of_processes", host=self._host)):
             if self._alive(row["pid"]):
                 self._write(row["worktree_id"], partial(_carried_on, id_=row["id"]), settle=False)

@@ -146,5 +146,8 @@ SELECT id FROM claim_waiters WHERE worktree_id = :worktree_id AND agent = :agent
 -- name: waiters_gone
 DELETE FROM claim_waiters WHERE worktree_id = :worktree_id AND until <= :now
 
+-- name: waiters_back
+UPDATE claim_waiters SET until = :until WHERE until > :after
+
 -- name: waiters_end
 DELETE FROM claim_waiters WHERE worktree_id = :worktree_id

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 import msgspec
 
 from zdriver.core.errors import Conflict, ZdriverError
+from zdriver.core.killpoint import reached
 from zdriver.git import branches, calling, refs, repos
 from zdriver.git.status import operation
 from zdriver.git.targets import in_tree
 from zdriver.worktrees import pullrefs
 from zdriver.worktrees.model import Repo, Worktree
+from zdriver.worktrees.steps import point
 
 Env = Mapping[str, str] | None
 
@@ -58,6 +60,7 @@ def refresh(repo: Repo, worktree: Worktree, branch: str, number: int, env: Env) 
         )
     kept = pullrefs.was(number, here)
     branches.set_ref(repo.git_dir, kept, here, env=env)
+    reached(point("kept", "review"))
     stay = msgspec.structs.replace(stay, kept=kept)
     return _moved(repo, path, stay, number, new, ("reset", "--keep", "--quiet", new), env)
 
@@ -73,6 +76,7 @@ def _moved(
         if _says_in_the_way(error.message):
             return _because(stay, f"uncommitted changes are in the way: {error.message}")
         raise
+    reached(point("moved", "review"))
     _note(repo, number, new)
     return msgspec.structs.replace(stay, updated=True)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zdriver.core import caller
 from zdriver.core.errors import Conflict, NotFound
+from zdriver.core.killpoint import reached
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import rows, rules
 from zdriver.worktrees.locks import Locks
@@ -15,6 +16,7 @@ from zdriver.worktrees.names import folder, key
 from zdriver.worktrees.ports import Guard
 from zdriver.worktrees.registry import Registry
 from zdriver.worktrees.service import WorktreesService
+from zdriver.worktrees.steps import point
 
 if TYPE_CHECKING:  # loaded at the first review
     from zdriver.worktrees.branching import Start
@@ -66,6 +68,7 @@ class ReviewsService:
                     raise
                 hint = f"zdriver remove {known.name}, when you are done with it"
                 raise NotFound(f"{error.message}; {known.name} stays as it is", hint=hint) from error
+            reached(point("fetched", "review"))
             if known is None:
                 made = self._make(repo, fetched, cwd, agent, environ, request)
                 if made is not None:
@@ -161,13 +164,15 @@ class ReviewsService:
                 tx.emit(rows.event("review.updated", answer.worktree, **what))
             return answer
 
-        return self._store.write(
+        answer = self._store.write(
             unit,
             lock=[f"worktree:{worktree.id}"],
             request=f"{request}/review" if request else "",
             digest=rows.digest("review", pull.number) if request else "",
             result=Reviewed,
         )
+        reached(point("noted", "review"))
+        return answer
 
     # ---- a new one ----------------------------------------------------------------------
 
@@ -175,12 +180,15 @@ class ReviewsService:
         self, repo: Repo, fetched: Fetched, cwd: str, agent: str, environ: dict[str, str], request: str
     ) -> Reviewed | None:
         """None: it turned out to be there. Raises what `WorktreesService.add` raises."""
-        from zdriver.git import branches
+        from zdriver.git import branches, refs
         from zdriver.worktrees import pullrefs
 
         number = fetched.request.number
+        head = pullrefs.head(number)
         try:
             start = choose(repo, fetched, environ)
+            if refs.read_ref(repo.git_dir, head) is None:  # one that was killed knows where it stands
+                branches.set_ref(repo.git_dir, head, start.commit)
             added = self._worktrees.add_for(
                 rules.REVIEW,
                 str(number),
@@ -196,7 +204,8 @@ class ReviewsService:
             raise
         if not added.created:
             return None
-        branches.set_ref(repo.git_dir, pullrefs.head(number), start.commit)
+        reached(point("made", "review"))
+        branches.set_ref(repo.git_dir, head, start.commit)
         return self._noted(
             Reviewed(
                 worktree=added.worktree,

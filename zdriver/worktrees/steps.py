@@ -54,7 +54,16 @@ MERGE = (
     "landed",  #: the base has its work
 )
 
-OF = {"add": CREATION, "remove": REMOVAL, "recover": RECOVERY, "merge": MERGE}
+#: `worktrees.review:NAME`; the making of a worktree lies between the first two
+REVIEW = (
+    "fetched",  #: the pull request's commits are here
+    "made",  #: its worktree is there, and not yet known to be up to date
+    "kept",  #: where it stood before a force push is kept by a ref
+    "moved",  #: git brought it to the new head
+    "noted",  #: the store says so
+)
+
+OF = {"review": REVIEW, "add": CREATION, "remove": REMOVAL, "recover": RECOVERY, "merge": MERGE}
 
 
 def point(step: str, verb: str = "add") -> str:

@@ -45,7 +45,7 @@ def settled(world: World) -> dict[str, str]:
     return world.agree()
 
 
-@pytest.mark.parametrize(("step", "there"), [("container", False), ("checked-out", True)])
+@pytest.mark.parametrize(("step", "there"), [("checked-out", True)])
 def test_creating(
     world: World, daemons: Daemons, monkeypatch: pytest.MonkeyPatch, step: str, there: bool
 ) -> None:
@@ -59,7 +59,7 @@ def test_creating(
     assert ("feat-a" in world.branches()) == there
 
 
-@pytest.mark.parametrize(("step", "there"), [("aside", True), ("trashing", False), ("forgotten", False)])
+@pytest.mark.parametrize(("step", "there"), [("aside", True), ("trashing", False)])
 def test_removing(
     world: World, daemons: Daemons, monkeypatch: pytest.MonkeyPatch, step: str, there: bool
 ) -> None:

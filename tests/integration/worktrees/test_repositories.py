@@ -131,7 +131,6 @@ def seen(tree: Tree) -> dict[str, object]:
 
 _KILLS = (
     "remove:aside",
-    "remove:trashing",
     "remove:kept",
     "recover:restored",
     "recover:whole",

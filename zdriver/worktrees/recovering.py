@@ -16,11 +16,11 @@ from pathlib import Path
 import msgspec
 
 from zdriver.core import paths, umask
-from zdriver.core.errors import Conflict, NotFound, ZdriverError
+from zdriver.core.errors import Conflict, ZdriverError
 from zdriver.core.killpoint import reached
 from zdriver.git import branches, calling, contents, keeping, refs, submodules, worktrees
 from zdriver.storage.port import Transaction
-from zdriver.worktrees import rows, trash, trash_folders
+from zdriver.worktrees import removal_rules, rows, trash, trash_folders
 from zdriver.worktrees.creating import refuse_in_the_way
 from zdriver.worktrees.departing import STATE
 from zdriver.worktrees.inspecting import look_inside
@@ -42,18 +42,8 @@ class Recovering:
         self._resources = resources
 
     def recover(self, removal: str, repo: Repo, request: str = "", digest: str = "") -> Added:
-        """removal: an id, its end, or the name of what was removed. Raises NotFound, Conflict."""
-        known = self._journal.removals(repo)
-        found = next((each for each in known if each.id == removal), None)
-        found = found or next(
-            (each for each in known if each.id.endswith(removal) and len(removal) >= 4), None
-        )
-        found = found or next((each for each in known if each.name == removal), None)
-        if found is None:
-            raise NotFound(
-                f"nothing that was removed here is called {removal!r}",
-                hint="`zdriver worktree recover` lists what can be recovered",
-            )
+        """removal: an id, its end, or the name of what was removed. Raises NotFound, Ambiguous, Conflict."""
+        found = removal_rules.meant(removal, self._journal.removals(repo))
         ticket = self._journal.removed(found.id, repo)
         abandoned = ticket.worktree.id in self._journal.abandoned(repo.id)
         with self._journal.at_work(ticket.worktree):

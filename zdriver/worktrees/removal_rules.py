@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from zdriver.core.errors import Conflict, Unavailable, ZdriverError
+from zdriver.core.errors import Ambiguous, Conflict, NotFound, Unavailable, ZdriverError
+from zdriver.worktrees.model import Removal
+from zdriver.worktrees.names import key
 from zdriver.worktrees.ports import Running
 
 #: Days that a removal can be recovered.
@@ -190,6 +194,31 @@ def told(outcome: Outcome, until: str) -> str:
 def may_delete_branch(*, made: bool, head: str, kept_ref: str, elsewhere: bool) -> bool:
     """Only a branch that zdriver made, whose tip lives on under a ref of ours, and nobody has open."""
     return made and bool(head) and bool(kept_ref) and not elsewhere
+
+
+def meant(given: str, known: Sequence[Removal]) -> Removal:
+    """Which of the removals (the newest first): an id, the end of one, a name, or a part of one.
+
+    Raises NotFound; Ambiguous where the part is in several names.
+    """
+    asked = key(given)
+    for fits in (
+        lambda each: each.id == given,
+        lambda each: len(given) >= 4 and each.id.endswith(given),
+        lambda each: key(each.name) == asked,
+        lambda each: asked != "" and key(each.name).endswith(f"-{asked}"),
+        lambda each: len(asked) > 1 and asked in key(each.name),
+    ):
+        found = [each for each in known if fits(each)]
+        names = sorted({each.name for each in found})
+        if len(names) > 1:
+            raise Ambiguous(f"{given!r} can mean {', '.join(names)}", hint="give more of the name, or its id")
+        if found:
+            return found[0]
+    raise NotFound(
+        f"nothing that was removed here is called {given!r}",
+        hint="`zdriver worktree recover` lists what can be recovered",
+    )
 
 
 def counted(count: int, noun: str) -> str:

@@ -176,6 +176,9 @@ class Registry:
             if "/" not in name:
                 raise
             return self._at(_absolute(name, cwd))
+        row = self.store.read(lambda tx: tx.one("worktree.named", repo_id=repo.id, name=name))
+        if row is not None:  # most often it is a whole name: a hundred others need not be read
+            return repo, rows.worktree(row, repo)
         known = self.worktrees(repo)
         if (found := rules.named(name, known)) is not None:
             return repo, found

@@ -39,6 +39,12 @@ FROM worktrees
 WHERE repo_id = :repo_id AND removed_at IS NULL
 ORDER BY type <> 'trunk', name
 
+-- name: named
+SELECT id, repo_id, name, type, title, branch, base, path, state, step, made_branch, head, owner,
+    pr_number, pr_title, pr_url, agent, created_at, used_at, removed_at
+FROM worktrees
+WHERE repo_id = :repo_id AND name = :name AND removed_at IS NULL
+
 -- name: at_path
 SELECT w.id, w.repo_id, w.name, w.type, w.title, w.branch, w.base, w.path, w.state, w.step, w.made_branch,
     w.head, w.owner, w.pr_number, w.pr_title, w.pr_url, w.agent, w.created_at, w.used_at, w.removed_at

@@ -50,7 +50,7 @@ class ReviewsService:
         env: dict[str, str] | None = None,
         request: str = "",
     ) -> Reviewed:
-        from zdriver.worktrees import requesting
+        from zdriver.worktrees import distrust, requesting
 
         meant = requesting.asked(number)
         name = folder(rules.REVIEW, str(meant.number))
@@ -69,6 +69,7 @@ class ReviewsService:
                 hint = f"zdriver remove {known.name}, when you are done with it"
                 raise NotFound(f"{error.message}; {known.name} stays as it is", hint=hint) from error
             reached(point("fetched", "review"))
+            environ = distrust.without_their_hooks(repo.git_dir, environ)
             if known is None:
                 made = self._make(repo, fetched, cwd, agent, environ, request)
                 if made is not None:

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.git.tree import Tree
 from tests.integration.reviews.conftest import MERGE, Hub, Site
 from zdriver import Ambiguous, Conflict, InvalidInput, NotFound, Unavailable
+from zdriver.hooks.model import FILE
 
 
 def at(path: str) -> Tree:
@@ -234,6 +235,47 @@ def test_a_claim_of_another_is_respected(site: Site) -> None:
     assert "bob" in site.refused(123, Conflict).message
     assert here.head == first
     assert site.review(123, agent="bob").updated
+
+
+@pytest.mark.parametrize("where", [".husky", "~/hooks"])
+def test_hooks_of_git_that_come_with_the_commits_do_not_run(
+    site: Site, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """With a relative core.hooksPath they are the stranger's; elsewhere they are one's own."""
+    site.hub.app.git("config", "core.hooksPath", where)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")  # the caller's own are kept
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.name")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "Bob")
+    author, ran = site.hub.author, site.hub.folder / "ran"
+    author.git("checkout", "-q", "--detach", "origin/main")
+    own = Tree(site.hub.folder)
+    for name in ("post-checkout", "post-merge"):
+        for tree, folder in ((author, ".husky"), (own, "hooks")):
+            tree.write(f"{folder}/{name}", f"#!/bin/sh\necho {folder} >> {ran}\n").chmod(0o755)
+        author.git("add", f".husky/{name}")
+    author.git("commit", "-q", "-m", "hooks")
+    site.hub.push(123)
+    site.review(123)
+    author.commit("more", "x\n")
+    site.hub.push(123)
+    assert site.review(123).updated
+    assert (ran.read_text() if ran.exists() else "") == ("" if where == ".husky" else "hooks\nhooks\n")
+
+
+def test_what_is_copied_is_for_the_trunk_to_say(site: Site) -> None:
+    """A pull request must not choose which of the reviewer's files it sees."""
+    site.hub.author.commit(FILE, "copy = ['mine.env']\n")
+    site.hub.author.git("push", "-q", "origin", "HEAD:main")
+    site.hub.author.git("fetch", "-q")
+    site.hub.app.git("pull", "-q")
+    for name in ("mine.env", "secret.env"):
+        site.hub.app.write(name, "x\n")
+    site.hub.author.git("checkout", "-q", "--detach", "origin/main")
+    site.hub.author.commit(FILE, "copy = ['secret.env']\n")
+    site.hub.push(123)
+    path = Path(site.review(123).worktree.path)
+    assert (path / "mine.env").exists()
+    assert not (path / "secret.env").exists()
 
 
 def test_two_at_once_make_one(site: Site) -> None:

@@ -24,6 +24,8 @@ from zdriver.sync.patterns import Rules, parse
 Scope = tuple[str, ...] | None
 _RULES_MOST = 1 << 20  #: bytes
 _CHUNK = 1 << 20
+#: Folders within each other; what is deeper was not put there by a person.
+DEEPEST = 100
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +187,7 @@ class _Look:
             and fit.is_text(path)
             and fit.refusal(path, self._rules) is None
             and self._rules.of_folder(path) not in ("ignore", "link")
+            and path.count("/") < DEEPEST
         )
 
     def below(self, layer: Layer, path: str) -> Iterator[Source]:
@@ -246,7 +249,9 @@ class _Look:
         mode = self._rules.of_folder(path)
         if mode == "ignore":
             return
-        if (refusal := fit.refusal(path, self._rules)) is not None:
+        if path.count("/") >= DEEPEST:
+            self._refuse(layer, path, f"it lies more than {DEEPEST} folders deep", "move it up")
+        elif (refusal := fit.refusal(path, self._rules)) is not None:
             self._refuse(layer, path, *refusal)
         elif mode == "link":
             yield self._source(layer, path, "link")

@@ -9,9 +9,15 @@ import pytest
 from tests.integration.commands import Cli
 from tests.integration.shells.conftest import beside
 from tests.integration.shells.speaking import Shell
-from zdriver.testing import until
+from zdriver.core import platform
+from zdriver.testing import Terminal, until
 
 UP, DOWN, CTRL_C, ESCAPE, TAB = "\x1b[A", "\x1b[B", "\x03", "\x1b", "\t"
+
+
+def at_the_prompt(window: Terminal) -> None:
+    """What is typed before that goes with the key: the terminal empties its queue."""
+    until(lambda: platform.foreground(window.pid) == window.pid, what="the shell to have its terminal")
 
 
 def test_choosing_from_the_list(shell: Shell, app: Path) -> None:
@@ -49,12 +55,34 @@ def test_ctrl_c_ends_what_exec_runs_and_the_shell_is_there(shell: Shell, app: Pa
         window.write("clear; zdriver go crash --exec 'echo beg''un; sleep 100; echo nev''er'\r")
         window.wait_for(lambda screen: "begun" in screen.split())
         window.write(CTRL_C)
+        at_the_prompt(window)
         window.write(f"\recho code={shell.code}\r")
         window.wait_for("code=")
         window.write("clear; pwd; echo en''d\r")
         screen = window.wait_for(lambda screen: "end" in screen.split())
         assert str(beside(app, "fix-crash")) in screen.split()
         assert "never" not in screen
+        until(lambda: not shell.left_behind(), what="the function's file to be gone")
+
+
+def test_ctrl_z_and_fg(shell: Shell, app: Path) -> None:
+    """The shell is where it was to go at once, and what was stopped goes on."""
+    with shell.window(app) as window:
+        window.write("clear; zdriver go crash --exec 'echo beg''un; sed -u s/in/IN/'\r")
+        window.wait_for(lambda screen: "begun" in screen.split())
+        window.write("\x1a")
+        at_the_prompt(window)
+        window.write("echo sto''pped; pwd\r")
+        screen = window.wait_for(lambda screen: "stopped" in screen.split())
+        window.wait_for(str(beside(app, "fix-crash")))
+        window.write("fg\r")
+        until(lambda: platform.foreground(window.pid) != window.pid, what="what was stopped to go on")
+        window.write("again\n")
+        window.wait_for("agaIN")
+        window.write("\x04")
+        window.write("echo en''d; pwd\r")
+        screen = window.wait_for(lambda screen: "end" in screen.split())
+        assert "no such file" not in screen.lower()
         until(lambda: not shell.left_behind(), what="the function's file to be gone")
 
 

@@ -13,7 +13,9 @@ function zdriver {
     ZDRIVER_CD_FILE=$__zdriver_file ZDRIVER_PREVIOUS=${__zdriver_previous-} \
         \command zdriver "$@" || __zdriver_code=$?
     # Up to its end: a name may end in a newline, which $(…) would take off.
-    IFS= \builtin read -r -d '' __zdriver_path 2>/dev/null <"$__zdriver_file" || \builtin :
+    if [[ -s $__zdriver_file ]]; then
+        IFS= \builtin read -r -d '' __zdriver_path <"$__zdriver_file" || \builtin :
+    fi
     \command rm -f -- "$__zdriver_file" || \builtin :
     # The same path may be another folder by now; the same folder needs no change.
     if [[ $__zdriver_path == /* && ! $__zdriver_path -ef . ]]; then

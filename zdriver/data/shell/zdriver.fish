@@ -17,7 +17,7 @@ function zdriver --description 'Worktrees, intents and panes; may change this di
     set -l code $status
     # Up to its end: a name may end in a newline, which (…) would take off.
     set -l path
-    read --null path <$file 2>/dev/null
+    test -s $file; and read --null path <$file
     command rm -f -- $file
     if string match --quiet -- '/*' "$path"
         set -l before $PWD

@@ -15,10 +15,13 @@ function zdriver {
             \command zdriver "$@" || __zdriver_code=$?
     } always {
         # Up to its end: a name may end in a newline, which $(…) would take off, or amid a character.
-        () {
-            \builtin setopt localoptions nomultibyte
-            IFS= \builtin read -r -d '' __zdriver_path 2>/dev/null <"$__zdriver_file" || \builtin :
-        }
+        # After Ctrl-Z and `fg` this is run a second time, in a process of its own.
+        if [[ -s "$__zdriver_file" ]]; then
+            () {
+                \builtin setopt localoptions nomultibyte
+                IFS= \builtin read -r -d '' __zdriver_path <"$__zdriver_file" || \builtin :
+            }
+        fi
         \command rm -f -- "$__zdriver_file" || \builtin :
         # The same path may be another folder by now; the same folder needs no change.
         if [[ "$__zdriver_path" == /* && ! "$__zdriver_path" -ef . ]]; then

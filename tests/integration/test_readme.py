@@ -86,7 +86,7 @@ def test_the_keys_are_those_that_setup_writes(home: Home) -> None:
         ["zdriver", "setup", "zellij", "--print"], capture_output=True, text=True, timeout=60, check=False
     )
     letters = re.findall(r"^\| `(\w)` \|", README, re.MULTILINE)
-    assert letters == ["i", "m", "h", "r", "u"]
+    assert letters == ["i", "m", "h", "g", "b", "r", "u"]
     for letter in letters:
         assert f'bind "{letter}"' in done.stdout
     assert 'bind "Alt m"' in done.stdout

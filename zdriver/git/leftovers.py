@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from zdriver.git import calling
+from zdriver.git.failing import lock_owner
 from zdriver.git.targets import in_repo
 
 #: In the environment of the git that makes a worktree: a process of it can be found by that.
@@ -27,6 +29,25 @@ def mend_entries(git_dir: str) -> tuple[str, ...]:
             file.write_text("../..\n")
             mended.append(file.parent.name)
     return tuple(mended)
+
+
+def drop_branch_lock(git_dir: str, branch: str, *, since: float) -> bool:
+    """Take away the lock file of a branch that a killed git was making; whether there was one.
+
+    since: when that git was started (Unix time): an older lock file is somebody else's. One that goes by
+    itself within a second, or that a process has open, is at work. The caller knows that its git ended.
+    """
+    lock = Path(git_dir, "refs", "heads", f"{branch}.lock")
+    end = time.monotonic() + calling.LOCK_WAIT
+    while os.path.lexists(lock) and time.monotonic() < end:
+        time.sleep(0.02)
+    try:
+        if lock.stat().st_mtime < since or lock_owner(str(lock)):
+            return False
+        lock.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def strangers(git_dir: str, path: str, commit: str) -> list[str]:

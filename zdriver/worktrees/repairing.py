@@ -11,7 +11,7 @@ from pathlib import Path
 from zdriver.core import platform
 from zdriver.core.errors import Conflict, ZdriverError
 from zdriver.git import worktrees as git
-from zdriver.git.leftovers import INITIALIZING, MARK, mend_entries
+from zdriver.git.leftovers import INITIALIZING, MARK, drop_branch_lock, mend_entries
 from zdriver.git.repos import git_dir_of
 from zdriver.git.tops import top_and_git_dir
 from zdriver.storage.port import Transaction
@@ -56,6 +56,9 @@ class Repairing:
                 return None
             _wait_for_git(worktree)
             mend_entries(repo.git_dir)
+            if row["made_branch"]:
+                begun = worktree.created_at.timestamp()
+                drop_branch_lock(repo.git_dir, worktree.branch, since=begun)
             if self._is_whole(repo, worktree):
                 self._creating.finish(repo, worktree)
                 return Repaired(

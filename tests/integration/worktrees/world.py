@@ -35,6 +35,10 @@ class Victims:
             stdout=subprocess.PIPE,
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def order(self, order: Order) -> Ended:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
@@ -88,20 +92,23 @@ class World:
         with services(self.home.database) as (worktrees, _):
             yield worktrees.service
 
-    def run(self, method: str, *, kill: str = "", **given: Any) -> Ended:
-        """In a process of its own. It must be killed where that is wanted, and only there."""
+    def run(self, method: str, *, kill: str = "", dies: bool = False, **given: Any) -> Ended:
+        """In a process of its own. It must be killed where that is wanted, and only there.
+
+        dies: something else kills it. To that, $STOP_AT is the process above it.
+        """
         if method != "settle_all":
             given.setdefault("cwd", str(self.trunk))
         ended = self._victims.order(
             Order(
                 database=str(self.home.database),
-                env={**self.home.env, "ZDRIVER_AGENT": "ada"},
+                env={**self.home.env, "ZDRIVER_AGENT": "ada", "STOP_AT": str(self._victims.pid)},
                 method=method,
                 given=given,
                 kill=kill,
             )
         )
-        assert (ended.signal == 9) == bool(kill), (kill, ended)
+        assert (ended.signal == 9) == (bool(kill) or dies), (kill, ended)
         return ended
 
     def ok(self, method: str, **given: Any) -> Any:

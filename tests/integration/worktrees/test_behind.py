@@ -183,3 +183,15 @@ def test_a_file_of_somebodys_in_a_half_made_one_is_not_deleted(world: World) -> 
 def test_removing_what_was_never_there(world: World) -> None:
     with world.service() as service, pytest.raises(NotFound):
         service.remove("nothing", cwd=str(world.trunk))
+
+
+def test_a_branch_of_somebodys_that_was_switched_to_is_not_deleted(world: World) -> None:
+    world.trunk.git("branch", "release")
+    tree = world.add("a")
+    tree.git("switch", "-q", "release")
+    assert lines(world)["feat-a"].worktree.branch == "release"
+    removed = world.ok("remove", name="a", force=True)
+    assert not removed["branch_deleted"]
+    assert set(world.branches()) == {"main", "release", "feat-a"}
+    world.ok("recover", removal="feat-a")
+    assert tree.git("branch", "--show-current") == "release"

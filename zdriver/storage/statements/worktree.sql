@@ -105,7 +105,8 @@ WHERE id = :id AND state = 'ready' AND removed_at IS NULL
 UPDATE worktrees SET path = :path WHERE id = :id AND removed_at IS NULL
 
 -- name: switched
-UPDATE worktrees SET branch = :branch WHERE id = :id AND state = 'ready' AND removed_at IS NULL
+-- (the branch it is on now was not made for it)
+UPDATE worktrees SET branch = :branch, made_branch = 0 WHERE id = :id AND state = 'ready' AND removed_at IS NULL
 
 -- name: owned
 UPDATE worktrees SET agent = :agent, type = :type WHERE id = :id AND agent = '' AND removed_at IS NULL

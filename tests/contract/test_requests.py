@@ -13,7 +13,7 @@ from zdriver.context.ledger import Ledger
 from zdriver.context.model import Context, Place, RestoreReport, UndoReport
 from zdriver.context.service import ContextService
 from zdriver.context.snapshots import SnapshotService
-from zdriver.core.errors import Conflict, NotFound
+from zdriver.core.errors import Conflict, NotFound, Unavailable
 from zdriver.daemon.live import LiveSession
 from zdriver.daemon.plugincalls import PluginCalls
 from zdriver.storage.port import Store
@@ -28,10 +28,21 @@ def contexts(store: Store) -> ContextService:
 
 
 def session(**cwds: str) -> LiveSession:
-    """A Zellij session in /w, as far as it is asked where its panes stand: `pane1="/w/one"`."""
+    """A Zellij session in /w, as far as it is asked where its panes stand: `pane1="/w/one"`.
+
+    `late2="/w/two"` is a pane that is known once the plugin was asked for all of them.
+    """
+    late = {int(name[4:]): cwds.pop(name) for name in list(cwds) if name.startswith("late")}
     processes = {int(name[4:]): SimpleNamespace(cwd=cwd) for name, cwd in cwds.items()}
     capture = SimpleNamespace(state=None, processes=processes)
-    return cast(LiveSession, SimpleNamespace(zellij_session="s", root="/w", capture=capture))
+
+    def ask_all() -> None:
+        processes.update({pane: SimpleNamespace(cwd=cwd) for pane, cwd in late.items()})
+        if not late:
+            raise Unavailable("its plugin does not answer")
+
+    told = SimpleNamespace(zellij_session="s", root="/w", capture=capture, layout=ask_all)
+    return cast(LiveSession, told)
 
 
 def asked(method: str, **params: object) -> Message:
@@ -54,6 +65,14 @@ def test_a_plugin_that_asks_again_is_answered_not_served_twice(contexts: Context
     assert {entry.context.root for entry in contexts.history()} == {"/w/one"}
     with pytest.raises(Conflict):
         calls.serve(after, asked("plugin.record_milestone", text="Another", pane=1, request="m"))
+
+
+def test_what_is_typed_in_a_pane_that_is_new_is_meant_there(contexts: ContextService) -> None:
+    calls = PluginCalls(contexts, UNASKED, UNASKED, UNASKED, UNASKED)
+    calls.serve(session(late2="/w/two"), asked("plugin.set_intent", text="There", pane=2, request="a"))
+    calls.serve(session(), asked("plugin.set_intent", text="Somewhere", pane=2, request="b"))
+    roots = {entry.text: entry.context.root for entry in contexts.history()}
+    assert roots == {"There": "/w/two", "Somewhere": "/w"}
 
 
 def test_what_is_done_in_zellij_is_done_once(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,6 +11,7 @@ import msgspec
 from zdriver.context.api import ContextApi
 from zdriver.context.capture import State
 from zdriver.context.model import Place
+from zdriver.core.errors import ZdriverError
 from zdriver.daemon.live import LiveSession
 from zdriver.worktrees.standing import Standing
 
@@ -62,7 +64,14 @@ def pane_cwd(session: LiveSession, terminal: int) -> str:
 
 
 def place_of(session: LiveSession, pane: int | None) -> Place:
+    """What is meant in a pane. Of one that is not known yet its plugin is asked first: what was typed
+    in it is not of the tab that was shown before.
+    """
     cwd = pane_cwd(session, pane) if pane is not None else ""
+    if pane is not None and not cwd:
+        with contextlib.suppress(ZdriverError):
+            session.layout()
+        cwd = pane_cwd(session, pane)
     return Place(cwd=cwd or focused_cwd(session) or session.root, zellij_session=session.zellij_session)
 
 

@@ -122,6 +122,11 @@ impl Background {
             Event::Clients { ids } => self.clients(now, &ids),
             Event::Layout(layout) => self.dumped(now, layout),
             Event::Pid { terminal, pid } => self.pid(terminal, pid),
+            Event::Focus(focus) => {
+                self.capture.set_active(focus.map(|focus| focus.tab_id));
+                let terminal = focus.and_then(|focus| focus.terminal);
+                self.host.focused(terminal, &self.capture)
+            }
             Event::LayoutChecked(answer) => self.checked(now, answer),
             Event::Key(key) if key.code == Code::Esc => vec![Effect::HideSelf],
             Event::Key(_) | Event::Paste(_) if self.granted == Some(false) => {

@@ -252,6 +252,15 @@ impl Capture {
         self.tabs.iter().find(|t| t.active)
     }
 
+    /// Zellij's own word on which tab is shown; the manifests follow.
+    pub fn set_active(&mut self, tab_id: Option<usize>) {
+        if self.tabs.iter().any(|tab| Some(tab.tab_id) == tab_id) {
+            for tab in &mut self.tabs {
+                tab.active = Some(tab.tab_id) == tab_id;
+            }
+        }
+    }
+
     /// The terminal that has the keys in the active tab.
     pub fn focused_terminal(&self) -> Option<u32> {
         let tab = self.active_tab()?;

@@ -78,6 +78,15 @@ pub enum Event {
         terminal: u32,
         pid: Option<i32>,
     },
+    Focus(Option<Focus>),
+}
+
+/// Where this client's keys go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Focus {
+    pub tab_id: usize,
+    /// None: a plugin has them.
+    pub terminal: Option<u32>,
 }
 
 /// Where a floating pane is put, in cells.
@@ -109,6 +118,9 @@ pub enum Effect {
     CheckLayout(String),
     /// Answers with `Event::Pid`. Blocks for about 0.3 ms: once for each new pane.
     AskPid(u32),
+    /// Answers with `Event::Focus`. Blocks for about 0.3 ms, 100 at most: for a key, whose tab and
+    /// pane the newest manifest may not have yet.
+    AskFocus,
     /// Answers with `Event::Clients`, later.
     ListClients,
     WatchInput(bool),

@@ -22,6 +22,8 @@ pub struct Host {
     gone: Option<u32>,
     /// A screen that was asked for while it is found out which instance answers.
     wished: Option<Screen>,
+    /// One that is to be opened where the focus is, once that is known.
+    opening: Option<Screen>,
     earlier: BTreeMap<&'static str, Vec<String>>,
     draft: Option<(Screen, String, String)>,
     status_panes: Vec<(u32, usize)>,
@@ -98,18 +100,39 @@ impl Host {
     /// It is known now whether this instance answers the keys.
     pub fn elected(&mut self, me: bool, capture: &Capture, trouble: &str) -> Vec<Effect> {
         match self.wished.take() {
-            Some(screen) if me => self.open(screen, capture, trouble),
+            Some(screen) if me => self.open(screen, None, capture, trouble),
             _ => vec![],
         }
     }
 
-    pub fn open(&mut self, screen: Screen, capture: &Capture, trouble: &str) -> Vec<Effect> {
+    pub fn ask_focus(&mut self, screen: Screen) -> Vec<Effect> {
+        self.opening = Some(screen);
+        vec![Effect::AskFocus]
+    }
+
+    /// Without an answer the newest manifest has to do.
+    pub fn focused(&mut self, terminal: Option<u32>, capture: &Capture) -> Vec<Effect> {
+        match self.opening.take() {
+            Some(screen) => self.open(screen, terminal, capture, ""),
+            None => vec![],
+        }
+    }
+
+    /// `terminal`: the one that has the keys, where Zellij has said it.
+    fn open(
+        &mut self,
+        screen: Screen,
+        terminal: Option<u32>,
+        capture: &Capture,
+        trouble: &str,
+    ) -> Vec<Effect> {
         let (draft, message) = match self.draft.take_if(|(of, _, _)| *of == screen) {
             Some((_, draft, why)) => (draft, why),
             None => (String::new(), trouble.to_owned()),
         };
         let show = Show {
             screen,
+            pane: terminal,
             draft,
             message,
             earlier: self
@@ -156,7 +179,7 @@ impl Host {
         });
         self.serial += 1;
         show.leader = self.leader;
-        show.pane = capture.focused_terminal();
+        show.pane = show.pane.or(capture.focused_terminal());
         (show.columns, show.rows) = (tab.columns, tab.rows);
         let place = place(size_of(&show), tab.columns, tab.rows, show.screen);
         effects.push(Effect::OpenPanel {

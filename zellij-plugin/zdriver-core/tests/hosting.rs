@@ -4,6 +4,7 @@ mod common;
 
 use common::*;
 use serde_json::json;
+use zdriver_core::effect::Focus;
 use zdriver_core::inside::{Screen, Show, ToLeader, ToPanel, TO_PANEL};
 use zdriver_core::protocol::Pane;
 use zdriver_core::{Effect, Event};
@@ -71,6 +72,38 @@ fn a_key_opens_the_panel_in_the_middle_with_the_focused_pane() {
     let place = place.unwrap();
     assert_eq!(place.x * 2 + place.columns, 120);
     assert!(place.y + place.rows <= 40);
+}
+
+#[test]
+fn a_key_is_meant_where_zellij_says_the_focus_is_not_where_the_last_manifest_saw_it() {
+    let mut world = leader();
+    world.settled(Event::Tabs(vec![tab(0), tab(1)]));
+    world.settled(Event::Panes(vec![
+        terminal(0, 0),
+        terminal(1, 1),
+        terminal(1, 2),
+    ]));
+    world.focus = Some(Focus {
+        tab_id: 11,
+        terminal: Some(2),
+    });
+    let effects = world.keybind("go");
+    assert!(effects.contains(&Effect::AskFocus));
+    assert_eq!(opened(&effects).unwrap().0.pane, Some(2));
+    // of a tab that no manifest has yet
+    world.focus = Some(Focus {
+        tab_id: 12,
+        terminal: Some(9),
+    });
+    assert_eq!(opened(&world.keybind("go")).unwrap().0.pane, Some(9));
+    // a plugin has the keys, or Zellij did not answer in time
+    world.focus = Some(Focus {
+        tab_id: 10,
+        terminal: None,
+    });
+    assert_eq!(opened(&world.keybind("go")).unwrap().0.pane, Some(0));
+    world.focus = None;
+    assert_eq!(opened(&world.keybind("go")).unwrap().0.pane, Some(0));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use zdriver_core::effect::Place;
+use zdriver_core::effect::{Focus, Place};
 use zdriver_core::inside::{PANEL_TITLE, TO_PANEL};
 use zdriver_core::{Effect, Event};
 use zellij_tile::prelude::*;
@@ -51,6 +51,7 @@ pub fn run(effect: Effect) -> Option<Event> {
             let pid = get_pane_pid(PaneId::Terminal(terminal)).ok();
             return Some(Event::Pid { terminal, pid });
         }
+        Effect::AskFocus => return Some(Event::Focus(focus())),
         Effect::RequestPermissions => {
             let wanted: Vec<PermissionType> = PERMISSIONS.iter().map(|(p, _)| *p).collect();
             request_permission(&wanted);
@@ -114,6 +115,16 @@ pub fn run(effect: Effect) -> Option<Event> {
         Effect::Render => {}
     }
     None
+}
+
+fn focus() -> Option<Focus> {
+    // what the API calls an index is the tab's id
+    let (tab_id, pane) = get_focused_pane_info().ok()?;
+    let terminal = match pane {
+        PaneId::Terminal(terminal) => Some(terminal),
+        PaneId::Plugin(_) => None,
+    };
+    Some(Focus { tab_id, terminal })
 }
 
 /// In `/`: a folder that is always there.

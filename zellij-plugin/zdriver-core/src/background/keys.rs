@@ -21,7 +21,7 @@ impl Background {
         }
         self.bridge.hurry(now);
         if self.bridge.leads() {
-            return self.host.open(screen, &self.capture, "");
+            return self.host.ask_focus(screen);
         }
         if matches!(self.bridge.phase, Phase::Up | Phase::Standby) {
             return vec![]; // another instance leads, and has got this key as well

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{json, Value};
-use zdriver_core::effect::Identity;
+use zdriver_core::effect::{Focus, Identity};
 use zdriver_core::inside::{Screen, Show, ToLeader, ToPanel, TO_LEADER, TO_PANEL};
 use zdriver_core::keys::{Code, Key};
 use zdriver_core::protocol::{Pane, Tab};
@@ -21,6 +21,8 @@ pub const DOWN: &str = "down-pipe";
 pub struct World {
     pub state: State,
     pub now: u64,
+    /// What Zellij says of the focus when it is asked.
+    pub focus: Option<Focus>,
 }
 
 pub fn identity(plugin_id: u32) -> Identity {
@@ -39,6 +41,7 @@ impl World {
         let mut world = Self {
             state: State::default(),
             now: 1_000_000,
+            focus: None,
         };
         let pairs = [("command", "/bin/zdriver"), ("view", view)];
         let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
@@ -70,6 +73,7 @@ impl World {
                 Effect::CheckLayout(kdl) if kdl.contains("bad") => {
                     Some(Event::LayoutChecked(Err("line 1".into())))
                 }
+                Effect::AskFocus => Some(Event::Focus(self.focus)),
                 Effect::CheckLayout(_) => Some(Event::LayoutChecked(Ok(()))),
                 _ => None,
             };

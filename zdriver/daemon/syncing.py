@@ -215,7 +215,8 @@ class Syncing:
                 known = self._watching is not None and self._watching.has(container)
             before, self._trees[container] = self._trees.get(container), trees
             if not known:
-                self.follow(container)
+                if before is None or os.path.isdir(container):  # noqa: PTH112 a path is text here
+                    self.follow(container)
             elif before is not None:
                 for id_, path in trees.items():
                     if before.get(id_) != path:

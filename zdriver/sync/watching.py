@@ -63,7 +63,8 @@ class Watching:
         self._notify.close()
 
     def has(self, container: str) -> bool:
-        return container in self._rules
+        """Whether it is followed; not where it was not there yet, or was deleted, when that was tried."""
+        return _Spot(container, None) in self._watches or container in self.troubles
 
     def following(self) -> int:
         """Containers whose sync/ is watched."""

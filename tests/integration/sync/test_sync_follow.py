@@ -12,6 +12,7 @@ import pytest
 import zdriver
 from tests.integration.daemons import Daemons
 from tests.integration.sync.conftest import clean, git, make
+from zdriver.core import killpoint
 from zdriver.core.errors import Unavailable
 from zdriver.testing import Home, until
 
@@ -145,6 +146,56 @@ def test_what_happened_while_no_daemon_ran_is_made_good_when_one_starts(followed
     followed.put("new/one")
     followed.daemons.pid()  # any command starts one
     followed.has("stays", "renamed/moved", "new/one")
+
+
+def test_a_worktree_that_is_made_later_has_it_all_and_follows(followed: Followed) -> None:
+    followed.put(".env", "A=1")
+    followed.has(".env")
+    with zdriver.connect() as driver:
+        made = Path(driver.worktrees.add("feat", "user-auth", cwd=str(followed.trunk)).worktree.path)
+    assert str((made / ".env").readlink()) == "../sync/repo/.env"
+    followed.put("config/new")
+    until(lambda: (made / "config/new").exists(), what="a file that came later", deadline=20)
+    assert clean(made)
+
+
+def test_where_the_container_is_made_later_it_is_followed_from_then_on(home: Home) -> None:
+    """A repository beside which nothing lies yet: its container is made with the first worktree."""
+    trunk = home.path / "plain"
+    make(home.path / "elsewhere").rename(trunk)
+    with zdriver.connect() as driver:
+        assert not Path(driver.sync.status(cwd=str(trunk)).container).exists()
+        made = Path(driver.worktrees.add("feat", "one", cwd=str(trunk)).worktree.path)
+        shared = Path(driver.sync.status(cwd=str(trunk)).container) / "sync/repo"
+    shared.mkdir(parents=True)
+    (shared / ".env").write_text("A=1")
+    for top in (trunk, made):
+        until((top / ".env").exists, what=f".env in {top.name}", deadline=20)
+    shutil.rmtree(shared.parent.parent / "sync")
+    until(lambda: not (trunk / ".env").is_symlink(), what="that it goes", deadline=20)
+
+
+@pytest.mark.parametrize("step", ["made", "exchanged", "shown"])
+def test_a_daemon_that_is_killed_on_the_way_goes_on_where_it_was(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    goes = followed.put("deep/goes")
+    shared = followed.container / "sync/global"
+    shared.mkdir()
+    (shared / "moves").write_text("global")
+    until(lambda: (followed.feature / "moves").exists(), what="both", deadline=20)
+    followed.kill_daemon()
+    followed.put("comes")
+    followed.put("moves", "repo")
+    goes.unlink()
+    (shared / "moves").unlink()
+    with monkeypatch.context() as armed:
+        armed.setenv(killpoint.VARIABLE, f"sync.apply:{step}")
+        pid = followed.daemons.pid()
+    followed.daemons.gone(pid)
+    followed.daemons.pid()
+    followed.has("comes", "moves")
+    assert not (followed.feature / "deep").exists()
 
 
 def test_the_last_file_goes_also_while_no_daemon_ran(followed: Followed) -> None:

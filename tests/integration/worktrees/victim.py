@@ -29,8 +29,9 @@ from zdriver.worktrees import adding, creating, listing, recovering, repairing  
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     database: str
     env: dict[str, str]
-    method: str  #: of `WorktreesApi`, or settle_all
+    method: str  #: of `WorktreesApi`, or settle_all; with `service`, of another one
     given: dict[str, Any]
+    service: str = "service"  #: which of `daemon.worktrees.Worktrees`
     kill: str = ""  #: the point at which it is killed; "": it is not
 
 
@@ -56,7 +57,7 @@ def done(order: Order) -> Ended:
     os.environ.update({**order.env, **({VARIABLE: order.kill} if order.kill else {})})
     with services(Path(order.database)) as (worktrees, _):
         try:
-            answer = getattr(worktrees.service, order.method)(**order.given)
+            answer = getattr(getattr(worktrees, order.service), order.method)(**order.given)
         except ZdriverError as error:
             return Ended(error=str(error), kind=type(error).__name__)
         return Ended(answer=msgspec.to_builtins(answer))

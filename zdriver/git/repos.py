@@ -99,21 +99,50 @@ def _locate(cwd: str) -> tuple[str, str]:
 
 
 def _pointed(dot_git: str) -> str:
-    """The folder that a `.git` file names: `gitdir: PATH`, from the file's own folder."""
-    text = os.fsdecode(Path(dot_git).read_bytes())
+    """The folder that a `.git` file names."""
+    return os.path.realpath(_named(dot_git))
+
+
+def _named(dot_git: str) -> str:
+    """`gitdir: PATH`, from the file's own folder; links in it are not resolved."""
+    with open(dot_git, "rb") as file:  # noqa: PTH123 - as text, in the way of every list
+        text = os.fsdecode(file.read())
     if not text.startswith("gitdir: "):
         raise NotFound(f"{dot_git} is not of git's form (gitdir: PATH)", hint="remove it, or repair it")
     path = text.removeprefix("gitdir: ").rstrip("\n")
-    return os.path.realpath(Path(dot_git).parent / path)
+    return path if path[:1] == "/" else f"{dot_git.removesuffix('/.git')}/{path}"
 
 
 def common_dir(git_dir: str) -> str:
     """The repository's git folder, from that of one worktree."""
+    common = _common(git_dir)
+    return git_dir if common is None else os.path.realpath(common)
+
+
+def _common(git_dir: str) -> str | None:
+    """What its file `commondir` names, links not resolved; None without one."""
     try:
-        text = os.fsdecode(Path(git_dir, "commondir").read_bytes()).rstrip("\n")
+        with open(f"{git_dir}/commondir", "rb") as file:  # noqa: PTH123 - as text, in the way of every list
+            text = os.fsdecode(file.read()).rstrip("\n")
     except OSError:
-        return git_dir
-    return os.path.realpath(Path(git_dir) / text)
+        return None
+    return text if text[:1] == "/" else f"{git_dir}/{text}"
+
+
+def dirs_of(worktree: str) -> tuple[str, str]:
+    """(own git folder, common one) of the worktree whose top is `worktree`. Links are resolved only where
+    ".." may lead through one: to look into the folders, and to tell which are of one repository, that is
+    all that is needed.
+
+    Raises NotFound when it has none.
+    """
+    dot_git = f"{worktree}/.git"
+    own = _named(dot_git) if os.path.isfile(dot_git) else dot_git  # noqa: PTH113 - as text
+    if own == dot_git and not os.path.lexists(f"{dot_git}/HEAD"):
+        raise NotFound(f"{worktree} is no git worktree: it has no .git")
+    own = os.path.realpath(own) if "/../" in own else own
+    # git makes `commondir` "../.." of what lies in its own folder, in which there are no links.
+    return own, os.path.normpath(_common(own) or own)
 
 
 def git_dir_of(worktree: str) -> str:

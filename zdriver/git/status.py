@@ -11,7 +11,7 @@ import msgspec
 from zdriver.core.errors import ZdriverError
 from zdriver.git import calling, porcelain
 from zdriver.git.counting import ahead_behind
-from zdriver.git.repos import common_dir, git_dir_of
+from zdriver.git.repos import dirs_of
 from zdriver.git.targets import in_tree
 
 Env = Mapping[str, str] | None
@@ -71,18 +71,23 @@ def states(wanted: Mapping[str, str], workers: int = 0, env: Env = None) -> dict
     else:
         with ThreadPoolExecutor(workers, "zdriver-status") as pool:
             read = list(pool.map(lambda path: _read(path, env), wanted))
-    found = dict(zip(wanted, read, strict=True))
-    _count(found, wanted, env)
+    found = {path: one for path, (one, _) in zip(wanted, read, strict=True)}
+    by_repo: dict[str, dict[str, State]] = {}
+    for path, (one, common) in zip(wanted, read, strict=True):
+        if isinstance(one, State) and wanted[path] and one.head:
+            by_repo.setdefault(common, {})[path] = one
+    _count(found, by_repo, wanted, env)
     return found
 
 
-def _read(path: str, env: Env) -> State | ZdriverError:
+def _read(path: str, env: Env) -> tuple[State | ZdriverError, str]:
+    """And the git folder of its repository, "" where there is none."""
     try:
-        own = git_dir_of(path)
+        own, common = dirs_of(path)
         counts = porcelain.status(calling.read(in_tree(path), _STATUS, env=env).out)
     except ZdriverError as error:
-        return error
-    return State(
+        return error, ""
+    state = State(
         head=counts.head,
         branch=counts.branch,
         staged=counts.staged,
@@ -95,6 +100,7 @@ def _read(path: str, env: Env) -> State | ZdriverError:
         up_gone=counts.up_gone,
         operation=operation(own),
     )
+    return state, common
 
 
 #: What git leaves in a worktree's git folder while it is at something (gitrepository-layout(5),
@@ -115,12 +121,13 @@ def operation(own: str) -> str:
     return next((name for file, name in _UNDER_WAY if os.path.lexists(f"{own}/{file}")), "")
 
 
-def _count(found: dict[str, State | ZdriverError], wanted: Mapping[str, str], env: Env) -> None:
+def _count(
+    found: dict[str, State | ZdriverError],
+    by_repo: Mapping[str, Mapping[str, State]],
+    wanted: Mapping[str, str],
+    env: Env,
+) -> None:
     """Fill in ahead and behind: per repository, all at once."""
-    by_repo: dict[str, dict[str, State]] = {}
-    for path, one in found.items():
-        if isinstance(one, State) and wanted[path] and one.head:
-            by_repo.setdefault(common_dir(git_dir_of(path)), {})[path] = one
     for git_dir, members in by_repo.items():
         pairs = {(one.head, wanted[path]) for path, one in members.items()}
         try:

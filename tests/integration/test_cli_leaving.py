@@ -145,6 +145,21 @@ def test_several_at_once_each_for_itself(shop: Shop, cli: Cli) -> None:
     assert shop.names() == ["trunk", "feat-b"]
 
 
+def test_a_folder_in_a_worktree_is_not_the_worktree(shop: Shop, cli: Cli) -> None:
+    """Else a word that was meant for rm, or mistyped, would take away the worktree one stands in."""
+    path = shop.made("here")
+    for folder in ("src/app", "fix/there"):
+        (path / folder).mkdir(parents=True)
+    for name, code in (("src/app", "not_found"), ("./src", "invalid_input"), ("..", "invalid_input")):
+        assert cli.refused("remove", name, cwd=path)[1] == code
+        assert cli.refused("merge", name, cwd=path)[1] == code
+    there = shop.made("there", "fix", "--branch", "fix/there")
+    assert cli("remove", "fix/there", cwd=path).returncode == 0, "a branch comes before a folder"
+    assert (path.exists(), there.exists()) == (True, False)
+    assert cli("remove", ".", cwd=path / "src").returncode == 0
+    assert shop.names() == ["trunk"]
+
+
 def test_what_is_never_removed(shop: Shop, cli: Cli) -> None:
     said = cli("remove", "trunk", "--force", cwd=shop.trunk)
     assert said.returncode == 4
@@ -280,8 +295,11 @@ def test_hooks_around_a_removal(shop: Shop, cli: Cli, hooked: Path) -> None:
         "error: hooked", "error: feat-hooked"
     )
     assert log.read_text() == "before\n"
-    done = cli("remove", "hooked", "--force", cwd=shop.trunk)
+    done = cli("remove", ".", "--force", cwd=hooked)
     assert done.returncode == 0, done.stderr
+    words = ("removed in spite of its hook", "✓ feat-hooked is removed", "post-remove of feat-hooked …")
+    assert sorted(words, key=done.stderr.index) == list(words)
+    assert done.stdout == f"{shop.trunk}\n"
     assert log.read_text() == "before\nbefore\nafter\n"
     assert not hooked.exists()
 

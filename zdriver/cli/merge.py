@@ -49,6 +49,7 @@ def merge(name: str | None, squash: bool, rebase: bool, keep: bool, token: int, 
         )
         inside = merged.removed is not None and leaving.gone(merged.removed)
         _show(merged, inside=inside)
+        leaving.after()
         code = leaving.land()
     if code:
         raise click.exceptions.Exit(code)

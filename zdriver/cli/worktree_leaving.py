@@ -13,6 +13,7 @@ from zdriver.core import caller
 from zdriver.core.errors import Ambiguous, Conflict, InvalidInput, NotFound, Unavailable, ZdriverError
 from zdriver.core.ids import short
 from zdriver.worktrees.model import Removed, Worktree
+from zdriver.worktrees.rules import is_path
 
 if TYPE_CHECKING:
     from zdriver.library import Driver
@@ -31,35 +32,46 @@ class Leaving:
         self._began = self.cwd = caller.cwd()  #: cwd: a folder that is there, to ask from
         self._here = os.path.realpath(self.cwd)
         self._failed = False
+        self._after: Callable[[], bool] = lambda: True
 
     def meant(self, name: str) -> str:
-        """`name` as it can still be understood when the current folder is gone: paths whole."""
-        path = os.path.join(self._began, os.path.expanduser(name))  # noqa: PTH111, PTH118 as text
-        looks_so = "/" in name or name in (".", "..")
-        return os.path.normpath(path) if looks_so and os.path.isdir(path) else name  # noqa: PTH112
+        """`name` as it can still be understood when the current folder is gone: paths whole.
+
+        Raises InvalidInput for a path to something in a worktree: this is no `rm`.
+        """
+        if not is_path(name):
+            return name
+        path = os.path.normpath(os.path.join(self._began, os.path.expanduser(name)))  # noqa: PTH111, PTH118 as text
+        if name != "." and os.path.isdir(path) and not os.path.lexists(f"{path}/.git"):  # noqa: PTH112
+            raise InvalidInput(
+                f"{name} is no worktree, but a folder",
+                hint="name the worktree, or its topmost folder; `zdriver worktree list` shows them",
+            )
+        return path
 
     def go(self, name: str, check: Callable[[], Worktree], take: Callable[[], T]) -> T:
-        """`take` the worktree away, its hooks before and after it.
+        """`take` the worktree away, its hook pre-remove before. What `after` does is for later.
 
         check  raises what speaks against it; asked before a hook may have torn something down
 
-        Raises Conflict when the hook pre-remove failed, and what `check` and `take` raise.
+        Raises Conflict when the hook failed, and what `check` and `take` raise.
         """
-        after = None
+        self._after = lambda: True
         if self._hooks and self._has_hooks(name):
             meant = check()
             if not run_hook(self._driver, name, "pre-remove", cwd=self.cwd):
                 if not self._force:
                     raise Conflict(
                         f"{meant.name} stays: its hook pre-remove failed",
-                        hint="mend what it says; or --no-hooks, or --force",
+                        hint="mend what it says; or leave it out: --no-hooks",
                     )
                 note(yellow("! removed in spite of its hook: --force"))
-            after = ready(self._driver, name, "post-remove", cwd=self.cwd)
-        taken = take()
-        if after is not None:
-            self._failed |= not after()
-        return taken
+            self._after = ready(self._driver, name, "post-remove", cwd=self.cwd)
+        return take()
+
+    def after(self) -> None:
+        """The hook post-remove of the worktree that went last."""
+        self._failed |= not self._after()
 
     def _has_hooks(self, name: str) -> bool:
         """Without a folder there is no hook, and a removal says better what is wrong with it."""
@@ -97,6 +109,7 @@ class Leaving:
                 code = code or error.exit_code
                 continue
             _show(removed, inside=self.gone(removed))
+            self.after()
         return self.land() or code
 
     def land(self) -> int:

@@ -184,7 +184,8 @@ class Registry:
             return repo, found
         if "/" in name or name in (".", ".."):
             path = _absolute(name, cwd)
-            if os.path.isdir(path):  # noqa: PTH112 - in the way of every command
+            # `src/app` is no worktree, but a mistyped branch: unless it is the top of one.
+            if os.path.isdir(path) and (rules.is_path(name) or os.path.lexists(f"{path}/.git")):  # noqa: PTH112 - in the way of every command
                 return self._at(path)
         known, foreign = self.reconciled(repo)
         if (found := rules.named(name, (*known, *foreign))) is None:

@@ -141,6 +141,11 @@ def _by_name(given: str) -> tuple[Callable[[Worktree], bool], ...]:
     )
 
 
+def is_path(given: str) -> bool:
+    """Whether it can only be meant as one; `a/b` may be the name of a branch."""
+    return given in (".", "..") or given.startswith(("/", "./", "../", "~/"))
+
+
 def short(worktree: Worktree) -> str:
     """The name without its type, as it is compared."""
     return key(worktree.name.removeprefix(f"{worktree.type}-"))

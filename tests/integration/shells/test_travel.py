@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,19 @@ def test_make_go_and_back(shell: Shell, app: Path) -> None:
     # Without a terminal the path is printed as well: `$(zdriver go x)` is to work in either case.
     assert visited == [path for each in (*there, str(app), made) for path in (each, each)]
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("alone", [{}, {"ZDRIVER_NO_FORK": "1"}], ids=["fork server", "in place"])
+def test_folders_and_names_that_are_hard(shell: Shell, home: Home, alone: dict[str, str]) -> None:
+    project = home.path / "-we ird\n*[x]" / "app"
+    project.mkdir(parents=True)
+    for words in (("init", "-q", "-b", "main"), ("commit", "-q", "--allow-empty", "-m", "x")):
+        subprocess.run(["git", *words], cwd=project, env=home.env, check=True)
+    visits = ("feat 'ümläut ☃ -x'", "go trunk", "go ☃", "go -")
+    calls = [line for words in visits for line in (f"zdriver {words} >/dev/null", WHERE)]
+    done = shell.run(*calls, cwd=project, env=alone)
+    made = f"{project}.worktrees/feat-ümläut-☃-x"
+    assert done.stdout.decode().split("\0")[:-1] == [made, str(project)] * 2, done
 
 
 def test_without_the_function_the_path_is_printed_and_the_shell_stays(shell: Shell, app: Path) -> None:

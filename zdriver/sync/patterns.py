@@ -127,34 +127,62 @@ def _rule(pattern: str, mode: object, text: str, where: str) -> Rule:
 
 
 def _regex(pattern: str) -> str:
-    """gitignore(5) as a regular expression for a whole path."""
+    """gitignore(5) as a regular expression for a whole path.
+
+    What stands before a star is found where it comes first, and that is never taken back: an earlier
+    place leaves all the later ones. So the time does not grow with the number of stars.
+    """
     body = pattern.removesuffix("/")
-    anchored = "/" in body
-    body = body.removeprefix("/")
-    made = [] if anchored else ["(?:.*/)?"]
+    parts = body.removeprefix("/").split("/")
+    if "/" not in body:
+        parts.insert(0, "**")
+    runs: list[list[str]] = [[]]
+    for part in parts:
+        if part == "**":
+            runs.append([])
+        else:
+            runs[-1].append(_part(part))
+    first, *rest = runs
+    made = ["/".join(first)]
+    if not rest:
+        return made[0]
+    made += ["/"] if first else []
+    *between, last = rest
+    made += ["(?>(?:[^/]*/)*?" + "/".join(run) + "/)" for run in between if run]
+    made.append("(?:[^/]*/)*?" + "/".join(last) if last else ".+")
+    return "".join(made)
+
+
+def _part(part: str) -> str:
+    """Of a path's part, from one slash to the next."""
+    first, *rest = _pieces(part)
+    if not rest:
+        return first
+    *between, last = rest
+    stars = "".join(f"(?>[^/]*?{piece})" for piece in between)
+    return f"(?>{first}{stars}[^/]*{last}(?![^/]))" if last else f"{first}{stars}[^/]*"
+
+
+def _pieces(part: str) -> list[str]:
+    """What stands before, between and after its stars."""
+    made = [""]
     at = 0
-    while at < len(body):
-        rest = body[at:]
-        if rest.startswith("**/") and (at == 0 or body[at - 1] == "/"):
-            made.append("(?:.*/)?")
-            at += 3
-        elif rest == "**" and (at == 0 or body[at - 1] == "/"):
-            made.append(".*")
-            at += 2
-        elif rest[0] == "*":
-            made.append("[^/]*")
+    while at < len(part):
+        rest = part[at:]
+        if rest[0] == "*":
+            made.append("")
             at += len(rest) - len(rest.lstrip("*"))
         elif rest[0] == "?":
-            made.append("[^/]")
+            made[-1] += "[^/]"
             at += 1
-        elif rest[0] == "[" and (end := body.find("]", at + 2 + (rest[1:2] == "!"))) > 0:
-            made.append(_class(body[at + 1 : end]))
+        elif rest[0] == "[" and (end := part.find("]", at + 2 + (rest[1:2] == "!"))) > 0:
+            made[-1] += _class(part[at + 1 : end])
             at = end + 1
         else:
             at += rest[0] == "\\" and len(rest) > 1
-            made.append(re.escape(body[at]))
+            made[-1] += re.escape(part[at])
             at += 1
-    return "".join(made)
+    return made
 
 
 def _class(inside: str) -> str:

@@ -59,8 +59,8 @@ class ReviewsService:
         repo = self._registry.repo(cwd)
         with self._locks.held(repo.id, key(name)):
             known, branch, of = self._known(repo, meant.number)
-            if known is not None and self._guard is not None:
-                self._guard.check(known.id, agent=agent, token=token)
+            if known is not None:
+                self._check(known, agent, token)
             try:
                 fetched = requesting.fetch(repo, meant, remote, of, environ)
             except NotFound as error:
@@ -77,7 +77,13 @@ class ReviewsService:
                 known, branch, _ = self._known(repo, meant.number)  # a killed creation was finished just now
                 if known is None:
                     raise Conflict(f"{name} was taken away meanwhile", hint="do it again")
+            self._check(known, agent, token)  # once more: fetching may have taken long
             return self._refresh(repo, known, branch or known.branch, fetched, environ, request)
+
+    def _check(self, known: Worktree, agent: str, token: int) -> None:
+        """Raises Conflict when another agent holds it."""
+        if self._guard is not None:
+            self._guard.check(known.id, agent=agent, token=token)
 
     # ---- one that is there --------------------------------------------------------------
 

@@ -226,6 +226,33 @@ def test_one_that_hangs_ends_with_ctrl_c_and_the_worktree_stays(repo: Repo, wher
     assert repo.names() == ["trunk", "feat-x"]
 
 
+def test_a_removal_whose_hook_is_interrupted_does_not_happen(repo: Repo) -> None:
+    repo.hooks(pre_remove="echo waiting; sleep 1000")
+    repo.approve()
+    repo.done("feat", "x")
+    with repo.terminal("remove", "feat-x") as terminal:
+        terminal.wait_for("waiting")
+        terminal.write("\x03")
+        assert "feat-x stays: its hook pre-remove failed" in terminal.wait_for("code=4")
+    assert repo.names() == ["trunk", "feat-x"]
+    assert repo.path("feat-x").is_dir()
+
+
+def test_a_merge_has_the_hooks_of_a_removal_and_no_merge_without_them(repo: Repo) -> None:
+    repo.hooks(pre_remove="test -e ../allowed", post_remove="touch ../app.worktrees/after")
+    repo.approve()
+    repo.done("feat", "x")
+    Tree(repo.path("feat-x")).commit("new", "x\n")
+    before = repo.tree.head
+    refused = repo("merge", "feat-x")
+    assert (refused.returncode, repo.tree.head) == (4, before)
+    (repo.path("") / "allowed").touch()
+    repo.done("merge", "feat-x")
+    assert repo.tree.head != before
+    assert (repo.path("") / "after").exists()
+    assert repo.names() == ["trunk"]
+
+
 def _number(file: Path) -> str:
     until(lambda: file.read_text().strip(), what="a pid")
     return file.read_text()

@@ -13,8 +13,11 @@ from typing import ClassVar
 
 import pytest
 
+from tests.integration.git.tree import Tree
 from tests.integration.reviews.conftest import Site
-from zdriver import NotFound, plugins
+from zdriver import Conflict, NotFound, plugins
+from zdriver.forges.model import Declined, Place, Request
+from zdriver.hookspecs import hookimpl
 
 EXAMPLE = Path(__file__).parent / "example"
 PAGE = Path(__file__).parents[3] / "docs" / "forges.md"
@@ -127,6 +130,34 @@ def test_one_that_fails_is_named_and_the_next_is_asked(
     done = site.review(123)
     assert (done.forge, done.commit) == ("git", commit)
     assert "broken failed: KeyError" in done.warnings[0]
+
+
+class Claiming:
+    """A forge that takes so long to answer that another agent claims the worktree meanwhile."""
+
+    name = "slow"
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @hookimpl
+    def zdriver_forge(self) -> Claiming:
+        return self
+
+    def request(self, _number: int, _place: Place) -> Request:
+        self._site.driver.claims.claim("review-123", cwd=self._site.cwd, agent="bob")
+        raise Declined("not mine")
+
+
+def test_claimed_while_the_forge_was_asked_it_is_not_moved(site: Site) -> None:
+    first = site.hub.open(123)
+    path = Path(site.review(123).worktree.path)
+    site.hub.author.commit("pr-123", "newer\n")
+    site.hub.push(123)
+    plugins.manager().register(Claiming(site))
+    with pytest.raises(Conflict, match="bob"):
+        site.review(123)
+    assert Tree(path).head == first
 
 
 def test_one_that_cannot_even_say_whether_it_knows_the_remote_is_left_out(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.integration.commands import Cli, in_terminal
 from tests.integration.daemons import Daemons, program
 from tests.integration.shop import Shop
-from zdriver.testing import Home, Terminal
+from zdriver.testing import Home, Terminal, until
 
 LINE_FIELDS = {"worktree", "condition", "trouble", "claim", "intent", "current"}
 
@@ -109,6 +111,34 @@ def test_a_hook_that_fails_keeps_the_worktree_and_exit_code_1(shop: Shop, cli: C
     assert (shop.container / "feat-two" / "models.py").exists()
     quiet = cli("feat", "three", "--no-hooks", cwd=shop.trunk)
     assert (quiet.returncode, "preparing" in quiet.stdout + quiet.stderr) == (0, False)
+
+
+def test_ctrl_c_ends_the_waiting_and_leaves_nothing_half_made(shop: Shop, cli: Cli, home: Home) -> None:
+    """git is held up in its own hook, post-checkout, until we have typed Ctrl-C."""
+    gate = home.path / "gate"
+    os.mkfifo(gate)
+    hook = shop.trunk / ".git" / "hooks" / "post-checkout"
+    hook.write_text(f"#!/bin/sh\n: > {gate}.reached\nread -r _ < {gate}\n")
+    hook.chmod(0o755)
+    cli("worktree", "list", cwd=shop.trunk)
+    argv = ["/bin/bash", "-c", '"$@"; echo code=$?; read -r _', "bash", *program(), "feat", "slow"]
+    with Terminal(argv, env=home.env, cwd=shop.trunk) as terminal:
+        until(lambda: home.path.joinpath("gate.reached").exists(), what="git is at work")
+        terminal.write("\x03")
+        terminal.wait_for("code=130")
+        assert "the daemon finishes what it began" in terminal.screen()
+    gate.write_text("go on\n")
+    line = until(
+        lambda: next((each for each in _lines(shop) if not each["trouble"]), None), what="it is made"
+    )
+    assert line["worktree"]["name"] == "feat-slow"
+    hook.unlink()
+    shop.agree()
+
+
+def _lines(shop: Shop) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = shop.cli.data("worktree", "list", cwd=shop.trunk)
+    return [line for line in lines if not line["worktree"]["trunk"]]
 
 
 # -- refused -------------------------------------------------------------------------------

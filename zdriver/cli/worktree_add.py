@@ -14,7 +14,7 @@ from zdriver.cli.output import bold, dim, green, note, printable, settings, yell
 from zdriver.cli.services import services
 from zdriver.cli.tab import open_tab, tab_option
 from zdriver.cli.travel import exec_option, go_to, show
-from zdriver.cli.worktree_words import TIMEOUT, received, tell, warn
+from zdriver.cli.worktree_words import TIMEOUT, finished_anyway, received, tell, warn
 from zdriver.core.errors import InvalidInput, ZdriverError
 from zdriver.worktrees.model import Added
 from zdriver.worktrees.names import title
@@ -108,7 +108,8 @@ def _add(
     title(name)  # what cannot be a name is said before a daemon is asked
     ran = True
     with services(doing="making the worktree", timeout=TIMEOUT) as driver:
-        added = driver.worktrees.add(type_, name, base=start or "", branch=branch or "")
+        with finished_anyway():
+            added = driver.worktrees.add(type_, name, base=start or "", branch=branch or "")
         _tell(added)
         if added.created and not no_hooks:
             ran = run_hook(driver, added.worktree.path, "post-create")

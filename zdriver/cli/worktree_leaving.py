@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from zdriver.cli.hooking import ready, run_hook
 from zdriver.cli.output import answer, dim, green, note, printable, settings, show_error, yellow
 from zdriver.cli.travel import go_to
+from zdriver.cli.worktree_words import finished_anyway
 from zdriver.core import caller
 from zdriver.core.errors import Ambiguous, Conflict, InvalidInput, NotFound, Unavailable, ZdriverError
 from zdriver.core.ids import short
@@ -67,7 +68,8 @@ class Leaving:
                     )
                 note(yellow("! removed in spite of its hook: --force"))
             self._after = ready(self._driver, name, "post-remove", cwd=self.cwd)
-        return take()
+        with finished_anyway():
+            return take()
 
     def after(self) -> None:
         """The hook post-remove of the worktree that went last."""

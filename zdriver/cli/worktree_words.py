@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from zdriver.claims import rules as claims
@@ -48,6 +49,16 @@ def tell(data: object, words: str) -> None:
         answer(data, str)
     else:
         note(words)
+
+
+@contextmanager
+def finished_anyway() -> Iterator[None]:
+    """Ctrl-C ends the waiting only: what the daemon began, it finishes. That is said."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(yellow("! the daemon finishes what it began; see: zdriver worktree list"))
+        raise
 
 
 def warn(lines: Iterable[str]) -> None:

@@ -95,6 +95,8 @@ def test_tab_completes_names(shell: Shell, app: Path) -> None:
             window.write(f"clear; zdriver {words}{TAB}")
             window.wait_for(lambda screen, words=words: f"{words}crash" in screen)  # type: ignore[misc]  # bound
             window.write("\x15")
+        window.write("exit\r")  # bash, hung up amid a completion, waits for one more key
+        window.wait_ended()
 
 
 def test_the_hint_is_for_a_person(app: Path, cli: Cli, shell: Shell) -> None:

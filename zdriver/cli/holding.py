@@ -116,6 +116,7 @@ class _Child:
         if process is None or self._ended.is_set():
             return
         process.terminate()
+        process.send_signal(signal.SIGCONT)  # a stopped one hears it as well
         threading.Thread(target=self._kill_late, args=(process,), daemon=True).start()
 
     def _kill_late(self, process: subprocess.Popen[bytes]) -> None:

@@ -62,7 +62,8 @@ def status() -> None:
 def apply() -> None:
     """Bring every worktree up to date now.
 
-    What git tracks and what you put there yourself stays as it is, and is listed.
+    What git tracks and what you put there yourself stays as it is, and is listed. Exit code 1: the
+    system refused something.
     """
     with services(doing="linking", timeout=TIMEOUT) as driver:
         done = driver.sync.apply()
@@ -132,9 +133,15 @@ def _row(of: Synced) -> tuple[str, ...]:
 
 
 def _show(done: Applied) -> None:
+    """Exit code 1 when the system did not let everything be done."""
     answer(done, lambda: _applied(done))
-    if settings().json:
-        return
+    if not settings().json:
+        _notes(done)
+    if done.failures:
+        raise click.exceptions.Exit(1)
+
+
+def _notes(done: Applied) -> None:
     if done.aside:
         note(f"what was replaced is kept in {home_relative(done.aside)}")
     for line in _listed("not shared", [_refused(each) for each in done.refused]):

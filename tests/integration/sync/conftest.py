@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,13 @@ def place(home: Home) -> Iterator[Place]:
 
 def clean(worktree: Path) -> bool:
     return git("status", "--porcelain", "--untracked-files=all", cwd=worktree) == ""
+
+
+@contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[None]:
+    """Until the block ends. `options` of mount(8), and what is mounted."""
+    subprocess.run(["mount", *options, str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import zdriver
+from tests.integration.commands import Cli
 from tests.integration.daemons import Daemons
-from tests.integration.sync.conftest import clean, git, make
+from tests.integration.sync.conftest import clean, git, make, mounted
 from zdriver.core import killpoint
 from zdriver.core.errors import Unavailable
 from zdriver.testing import Home, until
@@ -196,6 +197,20 @@ def test_a_daemon_that_is_killed_on_the_way_goes_on_where_it_was(
     followed.daemons.pid()
     followed.has("comes", "moves")
     assert not (followed.feature / "deep").exists()
+
+
+def test_what_the_system_refuses_is_exit_code_1_on_the_command_line(followed: Followed, cli: Cli) -> None:
+    followed.put("one")
+    followed.has("one")
+    (followed.feature / "one").unlink()
+    with mounted(followed.feature, "--bind", str(followed.feature)):
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(followed.feature)], check=True)
+        for words in (("apply",), ("repair", "feat-x"), ("apply", "--json")):
+            done = cli("sync", *words, cwd=followed.trunk)
+            assert done.returncode == 1
+            assert "Read-only file system" in done.stdout + done.stderr
+    done = cli("sync", "apply", cwd=followed.trunk)
+    assert (done.returncode, "1 made in 1 worktree" in done.stdout) == (0, True)
 
 
 def test_the_last_file_goes_also_while_no_daemon_ran(followed: Followed) -> None:

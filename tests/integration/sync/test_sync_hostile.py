@@ -5,28 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.integration.sync.conftest import Place, clean, git
+from tests.integration.sync.conftest import Place, clean, git, mounted
 from zdriver.core.errors import Conflict, Unavailable
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.sync import sources
 from zdriver.sync.patterns import Rules
 from zdriver.sync.rules import BESIDE
 from zdriver.testing import Home
-
-
-@contextmanager
-def mounted(folder: Path, *options: str) -> Iterator[None]:
-    subprocess.run(["mount", *options, str(folder)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def left_over(place: Place) -> list[Path]:

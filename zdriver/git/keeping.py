@@ -74,6 +74,28 @@ def restore(top: str, own: str, work: str, head: str, env: Env = None) -> None:
     calling.write(place, ("update-index", "-q", "--refresh"), env=env, ok=(0, 1))
 
 
+def flag(top: str, own: str, index: str, env: Env = None) -> None:
+    """Mark files assume-unchanged and skip-worktree as in another index (its path). Raises git's words."""
+    place = where(top, own)
+    listing = ("ls-files", "-z", "-v")
+    there = dict(_flags(calling.read(place, listing, env=env).out))
+    wanted = dict(_flags(calling.read(place, listing, env={**(env or {}), "GIT_INDEX_FILE": index}).out))
+    assumed = [path for path, tag in wanted.items() if tag.islower() and path in there]
+    skipped = [path for path, tag in wanted.items() if tag.upper() == b"S" and path in there]
+    for option, marked in (("--assume-unchanged", assumed), ("--skip-worktree", skipped)):
+        if marked:
+            stdin = b"".join(path + b"\0" for path in marked)
+            calling.write(place, ("update-index", "-z", option, "--stdin"), env=env, stdin=stdin)
+
+
+def _flags(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """`git ls-files -z -v`: `TAG PATH`. Pure. (path, tag)"""
+    for entry in data.split(b"\0"):
+        tag, _, path = entry.partition(b" ")
+        if path:
+            yield path, tag
+
+
 def tie(git_dir: str, ref: str, commits: tuple[str, ...], env: Env = None) -> None:
     """One ref that keeps many commits: a commit without files whose parents they are."""
     place = ("--git-dir", git_dir)

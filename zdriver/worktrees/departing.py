@@ -36,11 +36,13 @@ from zdriver.worktrees.steps import point
 
 log = logging.getLogger(__name__)
 
-#: What git leaves of what is under way, and what a worktree was configured with: worth keeping.
+#: What a worktree was configured with.
+SETTINGS = ("config.worktree", "info/sparse-checkout")
+#: That, and what git leaves of what is under way: worth keeping.
 STATE = (
     *("rebase-merge", "rebase-apply", "sequencer", "MERGE_HEAD", "MERGE_MSG", "MERGE_MODE"),
     *("CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "BISECT_START", "BISECT_NAMES", "BISECT_TERMS"),
-    "config.worktree",
+    *SETTINGS,
 )
 
 
@@ -257,7 +259,9 @@ class Departing:
         if not admin.is_dir():
             return
         if not (
-            _holds(Path(ticket.trash, trash.SUBMODULES)) or any((admin / name).exists() for name in STATE)
+            _holds(Path(ticket.trash, trash.SUBMODULES))
+            or _holds(Path(ticket.trash, trash.HIDDEN))
+            or any((admin / name).exists() for name in STATE)
         ):
             shutil.rmtree(admin, ignore_errors=True)
             with contextlib.suppress(OSError):

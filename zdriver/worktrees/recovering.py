@@ -22,7 +22,7 @@ from zdriver.git import branches, calling, contents, keeping, refs, submodules, 
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import removal_rules, rows, trash, trash_folders
 from zdriver.worktrees.creating import refuse_in_the_way
-from zdriver.worktrees.departing import STATE
+from zdriver.worktrees.departing import SETTINGS, STATE
 from zdriver.worktrees.inspecting import look_inside
 from zdriver.worktrees.journal import Journal, Ticket
 from zdriver.worktrees.locks import owner
@@ -122,7 +122,7 @@ class Recovering:
         _put_over(into / trash.HIDDEN, top)
         self._submodules(ticket, top, own)
         trash_folders.restore(top, into)
-        self._state(ticket, own)
+        self._state(ticket, top, own)
         _at("whole")
         return (f"in the way of {', '.join(refused[:3])}: those stay in {into}",) if refused else ()
 
@@ -140,19 +140,28 @@ class Recovering:
         trash.drop_empty(kept)
         submodules.point(own, str(top), known=_places(ticket))
 
-    def _state(self, ticket: Ticket, own: str) -> None:
-        """A merge, rebase … that was under way is so again, with its conflicts."""
+    def _state(self, ticket: Ticket, top: Path, own: str) -> None:
+        """A merge, rebase … that was under way is so again, with its conflicts; and which files git was
+        told not to see, or not to check out.
+        """
         admin = ticket.home / trash.ADMIN
+        index = admin / "index"
         under_way = False
         for name in STATE:
             source, target = admin / name, Path(own, name)
             if source.is_dir():
                 shutil.copytree(source, target, dirs_exist_ok=True)
             elif source.is_file():
+                paths.make_folders(target.parent)
                 shutil.copy2(source, target)
-            under_way |= source.exists() and name != "config.worktree"
-        if under_way and (admin / "index").is_file():
-            shutil.copy2(admin / "index", Path(own, "index"))
+            under_way |= source.exists() and name not in SETTINGS
+        if under_way and index.is_file():
+            shutil.copy2(index, Path(own, "index"))
+        if (admin / "info" / "sparse-checkout").is_file():
+            place = contents.where(str(top), own)
+            calling.write(place, ("sparse-checkout", "reapply"), ok=calling.ANY)
+        if index.is_file() and not under_way:
+            keeping.flag(str(top), own, str(index))
 
     # ---- its place --------------------------------------------------------------------------
 
@@ -203,6 +212,7 @@ class Recovering:
         lock = [f"worktree:{worktree.id}"]
         added = self._journal.store.write(unit, lock=lock, request=request, digest=digest, result=Added)
         _at("ready")
+        trash.delete(Path(ticket.trash, trash.HIDDEN))
         trash_folders.drop(Path(ticket.trash))
         return added
 
@@ -245,8 +255,6 @@ class Recovering:
         names = (each.rstrip("/") for each in (*seen.findings.untracked, *seen.ignored, *inside))
         kept = into / trash.FILES
         trash.keep(top, [each for each in names if not os.path.lexists(kept / each)], kept)
-        if seen.findings.hidden:
-            trash.keep(top, seen.findings.hidden, into / trash.HIDDEN)
 
     def _submodule_tops(self, top: Path, own: str) -> tuple[str, ...]:
         entries = calling.read(contents.where(str(top), own), ("ls-files", "-z", "-v", "-s")).out
@@ -321,14 +329,16 @@ def _free_name(git_dir: str, name: str) -> str:
 
 
 def _put_over(kept: Path, top: Path) -> None:
-    """Files that git tracks, with changes that it was told not to see: they replace what was checked out."""
+    """Files that git tracks, with changes that it was told not to see: they replace what was checked out.
+
+    Copies: if the recovery is killed, nothing tells these from what git made.
+    """
     for where, _, files in os.walk(kept):
         for name in files:
             source = Path(where, name)
             target = top / source.relative_to(kept)
             target.unlink(missing_ok=True)
-            trash.move(source, target)
-    trash.drop_empty(kept)
+            trash.copy(source, target)
 
 
 def _tops(kept: Path) -> list[Path]:

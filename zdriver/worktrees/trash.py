@@ -98,7 +98,7 @@ def _move_by_copy(source: Path, target: Path) -> None:
     if os.path.lexists(half):  # of a run that was killed
         delete(half)
     try:
-        _copy(source, half)
+        copy(source, half)
         if not same(source, half):
             raise OSError(
                 errno.EIO, "the copy differs from the file, which changes or cannot be read", str(source)
@@ -111,7 +111,8 @@ def _move_by_copy(source: Path, target: Path) -> None:
     delete(source)
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path) -> None:
+    """A file, link or tree to a place where nothing is yet; a socket is left out. Raises OSError."""
     mode = source.lstat().st_mode
     if stat.S_ISLNK(mode):
         target.symlink_to(source.readlink())

@@ -11,7 +11,7 @@ from zdriver.worktrees import steps
 #: What `World.fill` makes and no commit of the trunk has.
 WORK = (
     *("two\n", "staged\n", "staged, and then changed\n", "new\n", "mine\n", "#!/bin/sh\n"),
-    *("a name\n", "ignored, and nowhere else\n"),
+    *("a name\n", "hidden from git\n", "ignored, and nowhere else\n"),
 )
 #: From here on it goes forwards only.
 KEPT = steps.REMOVAL.index("kept")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,48 @@ def bisecting(world: World, tree: Tree) -> None:
     tree.git("bisect", "start", "HEAD", "HEAD~4")
 
 
+def odd(world: World, tree: Tree) -> None:
+    """What is rarely thought of: kinds that change, files git was told to forget, names that are no text."""
+    for name in (
+        "gone.txt",
+        "moved.txt",
+        "linked.txt",
+        "folder.txt",
+        "mode.sh",
+        "dropped.txt",
+        "was/dir.txt",
+    ):
+        tree.write(name, f"{name}\n")
+    tree.git("add", ".")
+    tree.git("commit", "-q", "-m", "many")
+    (tree.path / "gone.txt").unlink()
+    tree.git("mv", "moved.txt", "moved here.txt")
+    (tree.path / "linked.txt").unlink()
+    (tree.path / "linked.txt").symlink_to("code.py")
+    (tree.path / "folder.txt").unlink()
+    tree.write("folder.txt/inside.txt", "mine\n")
+    (tree.path / "mode.sh").chmod(0o755)
+    tree.git("rm", "-q", "--cached", "dropped.txt")
+    (tree.path / "was" / "dir.txt").unlink()
+    (tree.path / "was").rmdir()
+    tree.write("was", "a file now\n")
+    (tree.path / os.fsdecode(b"no text \xff\xfe.txt")).write_text("mine\n")
+
+
+def repository_inside(world: World, tree: Tree) -> None:
+    """One that git does not know: not a submodule, and not ignored."""
+    inner = Tree(tree.path / "vendor" / "inner")
+    inner.path.mkdir(parents=True)
+    inner.git("init", "-q", "-b", "main")
+    inner.commit("inner.txt", "one\n")
+    inner.write("untracked.txt", "mine\n")
+
+
+def sparse(world: World, tree: Tree) -> None:
+    tree.git("sparse-checkout", "set", "--no-cone", "/*", "!/lib/")
+    tree.write("code.py", "changed\n")
+
+
 def filled(world: World, tree: Tree) -> None:
     world.fill(tree)
 
@@ -48,7 +91,11 @@ def there_and_back(world: World, service: WorktreesService, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [clean, filled, staged, merging, rebasing, cherry_picking, bisecting, detached]
+    "make",
+    [
+        *(clean, filled, staged, merging, rebasing, cherry_picking, bisecting, detached),
+        *(odd, repository_inside, sparse, hidden),
+    ],
 )
 def test_it_comes_back_bit_by_bit(world: World, make: Callable[[World, Tree], None]) -> None:
     tree = world.add("a")
@@ -59,15 +106,6 @@ def test_it_comes_back_bit_by_bit(world: World, make: Callable[[World, Tree], No
             there_and_back(world, service, "feat-a")
             assert inventory(tree) == before
     world.trunk.git("fsck", "--strict", "--no-dangling")
-
-
-def test_a_change_that_git_was_told_not_to_see_comes_back_seen(world: World) -> None:
-    tree = world.add("a")
-    hidden(world, tree)
-    with world.service() as service:
-        there_and_back(world, service, "feat-a")
-    assert (tree.path / "code.py").read_text() == "changed\n"
-    assert tree.git("status", "--porcelain").strip() == "M code.py"
 
 
 def test_a_rebase_that_was_under_way_goes_on(world: World) -> None:

@@ -69,6 +69,7 @@ class World:
         for name, text in (
             ("code.py", "one\n"),
             ("lib/deep.py", "one\n"),
+            ("flagged.py", "one\n"),
             (".gitignore", IGNORED),
             (".zdriver.toml", TOML),
         ):
@@ -140,6 +141,8 @@ class World:
         tree.write("run.sh", "#!/bin/sh\n").chmod(0o755)
         (tree.path / "link").symlink_to("no where")
         (tree.path / "-x\n").write_text("a name\n")
+        tree.git("update-index", "--assume-unchanged", "flagged.py")
+        tree.write("flagged.py", "hidden from git\n")
         tree.write("secret.local", "ignored, and nowhere else\n")
         (tree.path / "empty" / "folder").mkdir(parents=True)
 

@@ -38,7 +38,6 @@ _NO_REQUEST = re.compile(r"Could not resolve to a PullRequest|no pull requests? 
 class _Seen(msgspec.Struct, rename="camel", kw_only=True):
     """What `gh pr view --json` prints, as far as it is used."""
 
-    number: int
     title: str = ""
     url: str = ""
     head_ref_name: str = ""
@@ -65,8 +64,8 @@ class Gh:
         except msgspec.DecodeError as error:
             raise self._no(f"what gh says is not understood: {error}", "is gh 2.0 or newer?") from error
         return Request(
-            number=seen.number,
-            ref=f"refs/pull/{seen.number}/head",
+            number=number,
+            ref=f"refs/pull/{number}/head",
             commit=seen.head_ref_oid,
             title=seen.title,
             url=seen.url,

@@ -173,7 +173,14 @@ def _fetched(
     repo: Repo, request: Request, remote: str, forge: str, warnings: tuple[str, ...], env: Mapping[str, str]
 ) -> Fetched:
     into = pullrefs.fetched(request.number)
-    fetching.fetch(repo.git_dir, remote, f"+{request.ref}:{into}", env=env)
+    try:
+        fetching.fetch(repo.git_dir, remote, f"+{request.ref}:{into}", env=env)
+    except NotFound as error:
+        if not _fetched_branch(repo, request, remote, into, env):
+            raise NotFound(
+                f"{forge} knows pull request {request.number}, but {remote} has no {request.ref}",
+                hint=f"is {remote} the repository that it is of? If not: --remote NAME",
+            ) from error
     commit = branches.resolve(repo.git_dir, into, env)
     if commit is None:
         raise ZdriverError(f"git fetched {request.ref} of {remote}, but it is no commit")
@@ -183,6 +190,21 @@ def _fetched(
     return Fetched(
         request=request, remote=remote, commit=commit, forge=forge, upstream=upstream, warnings=warnings
     )
+
+
+def _fetched_branch(repo: Repo, request: Request, remote: str, into: str, env: Mapping[str, str]) -> bool:
+    """A mirror may have the branches and no refs of pull requests: whether one of them is this one's.
+
+    Of a fork only by its commit: a branch of that name may be something else here.
+    """
+    name = f"refs/heads/{request.branch}"
+    if not refs.valid_branch(request.branch):
+        return False
+    there = fetching.ref_on(repo.git_dir, remote, name, env)
+    if there is None or there != (request.commit or there) or (request.fork and not request.commit):
+        return False
+    fetching.fetch(repo.git_dir, remote, f"+{name}:{into}", env=env)
+    return True
 
 
 def _upstream(repo: Repo, remote: str, branch: str, commit: str, env: Mapping[str, str]) -> str:

@@ -75,6 +75,22 @@ def test_a_branch_of_the_same_repository_is_tracked(site: Site, gh: Gh) -> None:
     assert site.hub.bare.git("rev-parse", "user-auth") == commit
 
 
+@pytest.mark.parametrize(
+    ("fork", "known", "found"), [(False, False, True), (True, True, True), (True, False, False)]
+)
+def test_a_mirror_without_refs_of_pull_requests(
+    site: Site, gh: Gh, fork: bool, known: bool, found: bool
+) -> None:
+    """Its branch does, if it is sure to be that one."""
+    commit = site.hub.open(123, branch="user-auth")
+    site.hub.bare.git("update-ref", "-d", "refs/pull/123/head")
+    gh(says(commit if known else "", isCrossRepository=fork))
+    if found:
+        assert Tree(Path(site.review(123).worktree.path)).head == commit
+    else:
+        site.refused(123, NotFound)
+
+
 def test_a_branch_of_a_fork_that_is_called_as_one_here(site: Site, gh: Gh) -> None:
     commit = site.hub.open(123)
     main = site.hub.app.git("rev-parse", "main")

@@ -30,7 +30,7 @@ pub const PERMISSIONS: &[(PermissionType, &str)] = &[
     ),
     (
         PermissionType::WriteToStdin,
-        "type restored commands into their shells",
+        "type restored commands, and a new worktree's hook, into their shells",
     ),
     (
         PermissionType::MessageAndLaunchOtherPlugins,

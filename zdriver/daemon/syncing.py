@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 QUIET, QUIET_BURST = 0.002, 0.06
 #: Paths that make it many.
 BURST = 32
-#: Seconds after which a burst that does not end is applied all the same.
-LONGEST = 5.0
+#: Seconds after which it is applied though it goes on: of few paths (a log that somebody writes) and of many.
+LONGEST, LONGEST_BURST = 0.1, 5.0
 #: Seconds between two looks at which worktrees there are, however much is committed.
 LOOK_EVERY = 0.25
 #: Seconds until what the system did not let be done is tried again.
@@ -157,7 +157,7 @@ class Syncing:
             watching = self._watching
         if watching is None:
             return
-        end = time.monotonic() + LONGEST
+        begin = time.monotonic()
         while not self._ending:
             with self._lock:
                 for container, paths in watching.changes().items():
@@ -166,7 +166,7 @@ class Syncing:
                     return
                 many = any(paths is None or len(paths) > BURST for paths in self._due.values())
             more = self._poll_quiet(watching.fileno(), QUIET_BURST if many else QUIET)
-            if not more or time.monotonic() > end:
+            if not more or time.monotonic() - begin > (LONGEST_BURST if many else LONGEST):
                 return
 
     def _poll_quiet(self, fd: int, quiet: float) -> bool:

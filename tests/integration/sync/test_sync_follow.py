@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.integration.daemons import Daemons
 from tests.integration.sync.conftest import clean, git, make, mounted
 from zdriver.core import killpoint
 from zdriver.core.errors import Unavailable
+from zdriver.daemon.syncing import LONGEST_BURST
 from zdriver.testing import Home, until
 
 
@@ -197,6 +199,26 @@ def test_a_daemon_that_is_killed_on_the_way_goes_on_where_it_was(
     followed.daemons.pid()
     followed.has("comes", "moves")
     assert not (followed.feature / "deep").exists()
+
+
+def test_a_file_that_is_written_all_the_time_holds_up_no_other(followed: Followed) -> None:
+    """A log under sync/: there is no moment of quiet to wait for."""
+    log, stop = followed.put("log"), threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            with log.open("a") as opened:
+                opened.write("line\n")
+
+    followed.has("log")
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        followed.put("new")
+        until((followed.feature / "new").exists, what="a file beside it", deadline=LONGEST_BURST - 0.5)
+    finally:
+        stop.set()
+        writer.join()
 
 
 def test_what_the_system_refuses_is_exit_code_1_on_the_command_line(followed: Followed, cli: Cli) -> None:

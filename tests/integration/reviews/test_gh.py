@@ -101,6 +101,14 @@ def test_a_branch_of_a_fork_that_is_called_as_one_here(site: Site, gh: Gh) -> No
     assert site.hub.app.git("rev-parse", "main") == main
 
 
+def test_a_branch_name_beside_which_git_has_no_room(site: Site, gh: Gh) -> None:
+    """git keeps branches as files: `user-auth` and `user-auth/deep` cannot both be."""
+    commit = site.hub.open(123)
+    site.hub.app.git("branch", "user-auth/deep")
+    gh(says(commit))
+    assert site.review(123).worktree.branch == "review-123"
+
+
 @pytest.mark.parametrize("name", ["-x", "../x", "a b", "x.lock", "@{-1}", "\x1b[31m", "refs/heads/x", ""])
 def test_a_branch_name_that_is_none(site: Site, gh: Gh, name: str) -> None:
     commit = site.hub.open(123)

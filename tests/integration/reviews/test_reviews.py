@@ -313,3 +313,23 @@ def test_from_a_bare_clone_and_from_inside_of_a_review(site: Site, hub: Hub) -> 
     done = site.driver.reviews.review(123, cwd=str(bare), agent="ada")
     assert at(done.worktree.path).head == commit
     assert not site.driver.reviews.review("!123", cwd=done.worktree.path, agent="ada").created
+
+
+def test_in_a_shallow_clone(site: Site, hub: Hub) -> None:
+    """How commits are related cannot always be seen there: what is only here is kept all the same."""
+    for number in range(3):
+        hub.author.commit("README", f"{number}\n")
+    hub.author.git("push", "-q", "origin", "HEAD:main")
+    hub.author.git("fetch", "-q")
+    first = hub.open(123)
+    app = Tree(hub.folder / "shallow")
+    hub.bare.git("clone", "-q", "--depth=1", f"file://{hub.bare}", str(app))
+    assert site.driver.reviews.review(123, cwd=str(app), agent="ada").commit == first
+    hub.author.commit("pr-123", "newer\n")
+    newer = hub.push(123)
+    done = site.driver.reviews.review(123, cwd=str(app), agent="ada")
+    assert (done.updated, at(done.worktree.path).head) == (True, newer)
+    own = at(done.worktree.path).commit("mine", "x\n")
+    hub.open(123, text="rebased\n")
+    assert not site.driver.reviews.review(123, cwd=str(app), agent="ada").updated
+    assert at(done.worktree.path).head == own

@@ -205,6 +205,27 @@ def test_from_now_on_until_interrupted(home: Home, daemons: Daemons) -> None:
         assert tail.wait(20) == 130
 
 
+def test_the_cursor_of_an_interrupted_tail_is_that_of_its_last_line(home: Home, daemons: Daemons) -> None:
+    """Whenever it is interrupted: nothing is lost, and nothing comes twice."""
+    _say(*(f"{number}" for number in range(60)))
+    seen: list[str] = []
+    cursor, rounds = 0, 0
+    while len(seen) < 60:
+        rounds += 1
+        with _tail(home, "--json", "--after", str(cursor)) as tail:
+            for number, envelope in enumerate(_lines(tail)):
+                if "end" in envelope:
+                    assert envelope["data"]["cursor"] == cursor
+                    break
+                seen.append(_text(envelope))
+                cursor = envelope["data"]["cursor"]
+                if number == rounds * 5:
+                    tail.send_signal(signal.SIGINT)
+                if len(seen) == 60:
+                    tail.kill()
+    assert seen == [str(number) for number in range(60)]
+
+
 def _clients() -> int:
     with zdriver.connect() as driver:
         return driver.daemon.status().clients

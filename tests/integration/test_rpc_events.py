@@ -82,6 +82,27 @@ def test_following_goes_on_when_the_daemon_is_killed(daemons: Daemons) -> None:
     assert len({one.cursor for one in seen}) == len(seen)
 
 
+def test_a_cursor_of_a_log_that_was_replaced(home: Home, daemons: Daemons) -> None:
+    """It is no place in the new one: whoever has it hears what happens from now on."""
+    with zdriver.connect() as driver:
+        _set(driver, *(str(number) for number in range(20)))
+        far = driver.events.newest()
+        pid = daemons.pid()
+        daemons.kill(pid)
+        daemons.gone(pid)
+        for file in home.database.parent.glob("zdriver.db*"):
+            file.unlink()
+        following = driver.follow(after=far)
+        first: list[Logged] = []
+        reader = threading.Thread(target=lambda: first.append(next(following)))
+        reader.start()
+        until(lambda: driver.daemon.status().clients >= 2, what="the follower")
+        _set(driver, "a new life")
+        reader.join(20)
+        assert _texts(first) == ["a new life"]
+        following.close()  # type: ignore[attr-defined]  # a generator
+
+
 def test_who_does_not_read_his_events_holds_up_nobody(home: Home, daemons: Daemons) -> None:
     daemons.pid()
     lazy = socket.socket(socket.AF_UNIX)

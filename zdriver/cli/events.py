@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -22,6 +22,9 @@ from zdriver.cli.worktree_table import clipped
 from zdriver.core.errors import ZdriverError
 from zdriver.events import selecting
 from zdriver.rpc.events_api import Logged
+
+if TYPE_CHECKING:
+    from zdriver.cli.tailing import WholeLines
 
 #: Cells of a type: the longest of them fits.
 _TYPE = 20
@@ -129,19 +132,18 @@ def tail(types: tuple[str, ...], after: int | None, limit: int | None) -> None:
     cursor = tailing.begin(after)
     stream = tailing.follow(cursor, lambda said: note(yellow(f"! {said}")))
     wanted = (each for each in stream if selecting.wanted(each.event.event_type, types))
-    _follow(islice(wanted, limit), cursor)
+    _follow(islice(wanted, limit), cursor, tailing.WholeLines())
 
 
-def _follow(stream: Iterable[Logged], cursor: int) -> None:
+def _follow(stream: Iterable[Logged], cursor: int, whole: WholeLines) -> None:
     """Prints each at once; the end of a JSON stream is said whatever ends it but a closed pipe."""
     as_json = settings().json
     try:
         for logged in stream:
-            if as_json:
-                click.echo(_line(logged))
-            else:
-                click.echo(_drawn(_row(logged, datetime.now().astimezone()), (0, _TYPE, 0, 0)))
-            cursor = logged.cursor
+            now = datetime.now().astimezone()
+            with whole.line():
+                click.echo(_line(logged) if as_json else _drawn(_row(logged, now), (0, _TYPE, 0, 0)))
+                cursor = logged.cursor
     except KeyboardInterrupt:
         if as_json:
             click.echo(_line({"cursor": cursor}, end=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import signal
 from collections.abc import Callable, Iterator
 
 from zdriver.cli.services import services
@@ -57,6 +58,32 @@ def follow(cursor: int, tell: Callable[[str], None]) -> Iterator[Logged]:
             if failed >= PATIENCE and not gone:
                 raise
             _wait()
+
+
+class WholeLines:
+    """Ctrl-C comes between two lines: what was printed and how far one is say the same.
+
+    A second one comes at once, as where nobody reads what is printed.
+    """
+
+    def __init__(self) -> None:
+        self._amid = self._asked = False
+        if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # ignored stays ignored
+            signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        if self._amid and not self._asked:
+            self._asked = True
+            return
+        raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def line(self) -> Iterator[None]:
+        self._amid = True
+        yield
+        self._amid = False
+        if self._asked:
+            raise KeyboardInterrupt
 
 
 def _reached(driver: Driver, cursor: int, tell: Callable[[str], None]) -> int:

@@ -93,8 +93,12 @@ class Events:
         return self._store.read(lambda tx: tx.all("event.after", sequence=after, limit=limit))
 
     def subscribe(self, connection: Connection, after: int | None = None) -> Subscribed:
-        """Follow the log from `after`, or from now on."""
-        cursor = self.newest() if after is None else after
+        """Follow the log from `after`, or from now on.
+
+        A cursor behind the end is one of another log (the store was replaced or recovered): from the end on.
+        """
+        newest = self.newest()
+        cursor = newest if after is None else min(after, newest)
         follower = _Follower(self, self._store, connection, cursor)
         connection.on_close(follower, most=SUBSCRIPTIONS_MAX)
         connection.then(follower.start)
@@ -140,4 +144,8 @@ class _Follower:
         for cursor, line in self._events.lines(before):
             self._connection.send(line)
             self._cursor = cursor
+        if self._cursor == before and (newest := self._events.newest()) < before:
+            log.warning("the event log ends at %d now, not at %d: it was recovered", newest, before)
+            self._cursor = newest
+            return False
         return self._cursor != before

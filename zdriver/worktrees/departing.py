@@ -202,9 +202,9 @@ class Departing:
             found = seen.findings
             if found.staged or found.changed or found.conflicted or wanted.again:
                 work = keeping.save(str(top), seen.own, found.head, wanted.env)
-            small = tuple(name for name in seen.ignored if trash.is_small(top / name))
-            large = tuple(name for name in seen.ignored if name not in small)
-            count, inside = trash.survey(top, () if again else large)
+            small = trash.worth_keeping(top, seen.ignored)
+            large = set(seen.ignored).difference(small)
+            count, inside = trash.survey(top, () if again else sorted(large))
             deleted += count
             kept = (*found.untracked, *inside, *small)
             trash_folders.note(top, (*kept, *found.hidden), into, without=seen.ignored)

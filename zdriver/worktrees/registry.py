@@ -10,7 +10,7 @@ import msgspec
 
 from zdriver.core import caller
 from zdriver.core.clock import now_us, to_datetime
-from zdriver.core.errors import Conflict, NotFound
+from zdriver.core.errors import Conflict, InvalidInput, NotFound
 from zdriver.core.ids import new_id
 from zdriver.git.repository import worktree_top
 from zdriver.git.tops import top_and_git_dir
@@ -39,7 +39,7 @@ class Registry:
         """The repository that `cwd` (absolute; "": the current folder) lies in, or whose container it
         lies in; registered at its first use. Raises NotFound outside of one.
         """
-        folder = cwd or caller.cwd()
+        folder = _text(cwd or caller.cwd())
         place = top_and_git_dir(folder)
         if place is not None and (known := self._known_repo(place[1])) is not None:
             return known
@@ -334,6 +334,18 @@ class Registry:
 
 def _columns(repo: Repo, *without: str) -> dict[str, str]:
     return {name: value for name, value in msgspec.structs.asdict(repo).items() if name not in without}
+
+
+def _text(folder: str) -> str:
+    """Raises InvalidInput for a path that is none: the store, JSON and events hold text."""
+    try:
+        folder.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"the folder {os.fsencode(folder)!r} is not UTF-8, and zdriver keeps paths as text",
+            hint="rename it",
+        ) from error
+    return folder
 
 
 def _absolute(path: str, cwd: str) -> str:

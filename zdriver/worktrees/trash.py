@@ -29,8 +29,10 @@ from zdriver.core.errors import Conflict
 
 FILES, HIDDEN, SUBMODULES, ADMIN = "files", "hidden", "submodules", "admin"
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-#: What git ignores is kept up to this size: per file, and per folder that is ignored as a whole.
+#: What git ignores is kept up to this size per file, and per folder that is ignored as a whole …
 SMALL_FILES, SMALL_BYTES = 1000, 16 << 20
+#: … and up to this size in all; of files as many as one folder may have.
+ALL_BYTES = 128 << 20
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -212,8 +214,22 @@ def _below(top: Path, name: str) -> Path:
 # ---- looking and deleting ---------------------------------------------------------------------
 
 
-def is_small(path: Path) -> bool:
-    """Whether a file or folder may be somebody's own: what was built or downloaded is larger."""
+def worth_keeping(top: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of `names` (files and whole folders that git ignores) that may be somebody's own: what was built
+    or downloaded is larger, or much. The smallest first.
+    """
+    sized = sorted((size, files, name) for name in names for files, size in _measured(top / name))
+    kept, all_files, all_bytes = [], 0, 0
+    for size, files, name in sized:
+        all_files, all_bytes = all_files + files, all_bytes + size
+        if all_files > SMALL_FILES or all_bytes > ALL_BYTES:
+            break
+        kept.append(name)
+    return tuple(kept)
+
+
+def _measured(path: Path) -> Iterator[tuple[int, int]]:
+    """(files, bytes) of a file or folder, or nothing if it is too large or cannot be read."""
     files, size, waiting = 0, 0, [path]
     while waiting and files <= SMALL_FILES and size <= SMALL_BYTES:
         each = waiting.pop()
@@ -222,10 +238,11 @@ def is_small(path: Path) -> bool:
             if stat.S_ISDIR(found.st_mode):
                 waiting.extend(each.iterdir())
         except OSError:
-            return False
+            return
         files += 1
         size += found.st_size if stat.S_ISREG(found.st_mode) else 0
-    return files <= SMALL_FILES and size <= SMALL_BYTES
+    if files <= SMALL_FILES and size <= SMALL_BYTES:
+        yield files, size
 
 
 def survey(top: Path, names: Iterable[str]) -> tuple[int, tuple[str, ...]]:

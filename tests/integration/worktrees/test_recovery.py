@@ -134,6 +134,19 @@ def test_what_was_built_is_deleted_and_said(world: World, monkeypatch: pytest.Mo
     assert not (tree.path / "build").exists()
 
 
+def test_of_much_that_is_ignored_the_smallest_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trash, "ALL_BYTES", 1000)
+    tree = world.add("a")
+    for number in range(10):
+        tree.write(f"{number}.local", "x" * 300)
+    tree.write("z.local", "mine\n")
+    with world.service() as service:
+        removed = service.remove("feat-a", cwd=str(world.trunk))
+        assert "7 ignored files deleted" in removed.kept
+        service.recover(removed.id, cwd=str(world.trunk))
+    assert {each.name for each in tree.path.glob("*.local")} == {"z.local", "0.local", "1.local", "2.local"}
+
+
 def test_its_branch_has_moved_on(world: World) -> None:
     tree = world.add("a")
     tree.commit("code.py", "two\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.integration.git.tree import Tree
 from tests.integration.worktrees.victim import services
 from tests.integration.worktrees.world import World, inventory
-from zdriver.core.errors import Conflict, ZdriverError
+from zdriver.core.errors import Conflict, InvalidInput, ZdriverError
 from zdriver.worktrees.model import Added
 
 
@@ -63,6 +64,13 @@ def test_without_a_commit(world: World) -> None:
         service.add("feat", "a", cwd=str(tree))
     assert "git commit" in refused.value.hint
     assert not (world.home.path / "empty.worktrees").exists()
+
+
+def test_a_folder_whose_name_is_no_text(world: World) -> None:
+    tree = made(world, os.fsdecode(b"no \xff text/app"))
+    tree.commit("code.py", "one\n")
+    with world.service() as service, pytest.raises(InvalidInput, match="not UTF-8"):
+        service.add("feat", "a", cwd=str(tree))
 
 
 def test_a_detached_trunk(world: World) -> None:

@@ -6,6 +6,8 @@ left out is for whoever reads the envelope as well.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,12 @@ from zdriver.hooks.model import Hook, HookName, HookRun
 if TYPE_CHECKING:
     from zdriver.library import Driver
 
+#: Lines of a hook that a small terminal shows at once.
+_MANY = 20
+#: Letters that look like nothing: Hangul's fillers, Braille's blank.
+_EMPTY = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+#: Enough of them to move what follows out of sight.
+_BLANKS = re.compile(" {40,}")
 #: How often a text is shown that changes while it is asked about.
 _ASKED_MAX = 3
 
@@ -87,6 +95,9 @@ def show(hook: Hook | HookRun) -> None:
     changed = yellow(", which has changed since you approved it") if hook.changed else ""
     click.echo(f"{bold(printable(hook.worktree))} has a hook {bold(hook.hook)}{changed}:", err=True)
     click.echo(indented(hook.text), err=True)
+    lines = hook.text.count("\n") + 1
+    if lines > _MANY:
+        click.echo(yellow(f"! {lines:,} lines; the first have scrolled away perhaps"), err=True)
     where = f"runs in {hook.cwd}" if isinstance(hook, HookRun) else f"stands in {hook.file}"
     click.echo(dim(f"It {printable(where)}."), err=True)
     if hook.reason:
@@ -94,7 +105,17 @@ def show(hook: Hook | HookRun) -> None:
 
 
 def indented(text: str) -> str:
-    return "\n".join(f"  {printable(line)}" for line in text.split("\n"))
+    return "\n".join(f"  {legible(line)}" for line in text.split("\n"))
+
+
+def legible(line: str) -> str:
+    """What somebody is to agree to: all that is there is seen, also blanks in their number."""
+    shown = "".join(c if c.isascii() or _is_seen(c) else f"\\u{ord(c):04x}" for c in line)
+    return _BLANKS.sub(lambda run: f" [{len(run[0]):,} spaces] ", printable(shown))
+
+
+def _is_seen(char: str) -> bool:
+    return char.isprintable() and char not in _EMPTY and unicodedata.category(char) not in ("Mn", "Me")
 
 
 def _run(hook: HookRun) -> bool:

@@ -17,7 +17,6 @@ from zdriver.cli.output import (
     note,
     on_terminal,
     plural,
-    printable,
     yellow,
 )
 from zdriver.cli.services import services
@@ -71,7 +70,7 @@ def show(hook: HookName, name: str) -> None:
     """Show the text of one hook."""
     with services() as driver:
         (found,) = _found(driver, name, hook)
-    answer(found, lambda: "\n".join(map(printable, found.text.split("\n"))))
+    answer(found, lambda: "\n".join(map(hooking.legible, found.text.split("\n"))))
     note(_standing(found))
 
 

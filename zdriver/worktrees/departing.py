@@ -24,38 +24,17 @@ from zdriver.core import paths
 from zdriver.core.clock import now_us, to_datetime
 from zdriver.core.errors import Conflict, Unavailable, ZdriverError
 from zdriver.core.killpoint import reached
-from zdriver.git import branches, calling, contents, keeping, submodules, worktrees
-from zdriver.git.targets import in_repo
+from zdriver.git import branches, contents, keeping, submodules, worktrees
 from zdriver.worktrees import inspecting, pullrefs, removal_rules, trash, trash_folders
-from zdriver.worktrees.inspecting import Env, Seen
+from zdriver.worktrees.inspecting import Seen
 from zdriver.worktrees.journal import Journal, Ticket
+from zdriver.worktrees.keepsakes import STATE, also_ref, delete_remote, kept_ref, work_ref
 from zdriver.worktrees.model import Removed
 from zdriver.worktrees.ports import Linker, Resources
 from zdriver.worktrees.removal_rules import Outcome
 from zdriver.worktrees.steps import point
 
 log = logging.getLogger(__name__)
-
-#: What a worktree was configured with.
-SETTINGS = ("config.worktree", "info/sparse-checkout")
-#: That, and what git leaves of what is under way: worth keeping.
-STATE = (
-    *("rebase-merge", "rebase-apply", "sequencer", "MERGE_HEAD", "MERGE_MSG", "MERGE_MODE"),
-    *("CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "BISECT_START", "BISECT_NAMES", "BISECT_TERMS"),
-    *SETTINGS,
-)
-
-
-def kept_ref(id_: str) -> str:
-    return f"refs/zdriver/removed/{id_}"
-
-
-def work_ref(id_: str) -> str:
-    return f"refs/zdriver/work/{id_}"
-
-
-def also_ref(id_: str) -> str:
-    return f"refs/zdriver/also/{id_}"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,7 +251,7 @@ class Departing:
         repo, name = ticket.repo, ticket.branch
         if not name:
             return outcome
-        remote = _delete_remote(ticket, wanted.env) if wanted.delete_remote else ""
+        remote = delete_remote(repo, name, ticket.head, wanted.env) if wanted.delete_remote else ""
         _at("remote")
         tip = branches.local(repo.git_dir, name)
         deleted = tip is None
@@ -358,26 +337,6 @@ def _holds(folder: Path) -> bool:
     return any(files for _, _, files in os.walk(folder)) or any(
         Path(where, name).is_symlink() for where, names, _ in os.walk(folder) for name in names
     )
-
-
-def _delete_remote(ticket: Ticket, env: Env) -> str:
-    """Delete the branch on its remote; what came of it, in words. Only commits that are kept go."""
-    repo, name = ticket.repo, ticket.branch
-    remotes = branches.remotes_with(repo.git_dir, name, env)
-    if not remotes:
-        return f"no remote has a branch {name}"
-    remote = remotes[0]
-    there = branches.resolve(repo.git_dir, f"refs/remotes/{remote}/{name}", env) or ""
-    where = in_repo(repo.git_dir)
-    known = calling.read(where, ("merge-base", "--is-ancestor", there, ticket.head), env=env, ok=(0, 1))
-    if known.code:
-        return f"{remote}/{name} stays: it has commits that were not in this worktree"
-    lease = f"--force-with-lease=refs/heads/{name}:{there}"
-    try:
-        calling.write(where, ("push", "--quiet", lease, "--", remote, f":refs/heads/{name}"), env=env)
-    except ZdriverError as error:
-        return f"{remote}/{name} stays: {error.message}"
-    return f"{remote}/{name} was deleted"
 
 
 def _unable(ticket: Ticket, error: OSError) -> Unavailable:

@@ -9,8 +9,8 @@ from zdriver.core.errors import ZdriverError
 from zdriver.git import branches
 from zdriver.storage.port import Row
 from zdriver.worktrees import trash
-from zdriver.worktrees.departing import also_ref, kept_ref, work_ref
 from zdriver.worktrees.journal import Journal
+from zdriver.worktrees.keepsakes import also_ref, kept_ref, work_ref
 
 log = logging.getLogger(__name__)
 

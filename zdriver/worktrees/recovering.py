@@ -22,9 +22,9 @@ from zdriver.git import branches, calling, contents, keeping, refs, submodules, 
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import removal_rules, rows, trash, trash_folders
 from zdriver.worktrees.creating import refuse_in_the_way
-from zdriver.worktrees.departing import SETTINGS, STATE
 from zdriver.worktrees.inspecting import look_inside
 from zdriver.worktrees.journal import Journal, Ticket
+from zdriver.worktrees.keepsakes import SETTINGS, STATE
 from zdriver.worktrees.locks import owner
 from zdriver.worktrees.model import Added, Linked, Provided, Repo
 from zdriver.worktrees.ports import Linker, Resources

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.integration.commands import Cli
 from tests.integration.shells.conftest import beside
 from tests.integration.shells.speaking import Shell
 from zdriver.core import platform
-from zdriver.testing import Terminal, until
+from zdriver.testing import Home, Terminal, until
 
 UP, DOWN, CTRL_C, ESCAPE, TAB = "\x1b[A", "\x1b[B", "\x03", "\x1b", "\t"
 
@@ -31,22 +29,32 @@ def test_choosing_from_the_list(shell: Shell, app: Path) -> None:
         window.write(DOWN + DOWN + UP)
         window.wait_for(lambda screen: "❯ trunk" not in screen and "❯" in screen)
         window.write(DOWN + UP + "user\r")
+        window.wait_for(lambda screen: "❯" not in screen)
+        at_the_prompt(window)
         window.write("clear; pwd\r")
         window.wait_for(str(beside(app, "feat-user-auth")))
-        assert "❯" not in window.screen()
 
 
-@pytest.mark.parametrize("key", [CTRL_C, ESCAPE])
-def test_leaving_the_list(shell: Shell, app: Path, key: str) -> None:
-    with shell.window(app) as window:
+def test_what_is_typed_after_the_choice_is_the_shell_s(app: Path, home: Home) -> None:
+    with Shell(home, "bash").window(app) as window:
         window.write("clear; zdriver go\r")
         window.wait_for("❯ trunk")
-        window.write(key)
-        window.wait_for(lambda screen: "❯" not in screen)
-        window.write(f"echo code={shell.code}; pwd; echo en''d\r")
-        screen = window.wait_for(lambda screen: "end" in screen.split())
-        assert "code=130" in screen
-        assert str(app) in screen.split()
+        window.write("user\rclear; pwd\r")
+        window.wait_for(str(beside(app, "feat-user-auth")))
+
+
+def test_leaving_the_list(shell: Shell, app: Path) -> None:
+    with shell.window(app) as window:
+        for key in (CTRL_C, ESCAPE):
+            window.write("clear; zdriver go\r")
+            window.wait_for("❯ trunk")
+            window.write(key)
+            window.wait_for(lambda screen: "❯" not in screen)
+            at_the_prompt(window)
+            window.write(f"echo code={shell.code}; pwd; echo en''d\r")
+            screen = window.wait_for(lambda screen: "end" in screen.split())
+            assert "code=130" in screen
+            assert str(app) in screen.split()
         until(lambda: not shell.left_behind(), what="the function's file to be gone")
 
 
@@ -80,6 +88,7 @@ def test_ctrl_z_and_fg(shell: Shell, app: Path) -> None:
         window.write("again\n")
         window.wait_for("agaIN")
         window.write("\x04")
+        at_the_prompt(window)
         window.write("echo en''d; pwd\r")
         screen = window.wait_for(lambda screen: "end" in screen.split())
         assert "no such file" not in screen.lower()

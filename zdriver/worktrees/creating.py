@@ -32,6 +32,7 @@ from zdriver.worktrees.steps import point
 
 log = logging.getLogger(__name__)
 Env = Mapping[str, str] | None
+EMPTY_SUBMODULES = "its submodules are empty; fill them with git submodule update --init"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,7 +158,7 @@ class Creating:
                 warnings += (f".zdriver.toml was not applied: {error.message}",)
         reached(point("provided"))
         if Path(worktree.path, ".gitmodules").is_file():
-            warnings += ("its submodules are empty; fill them with git submodule update --init",)
+            warnings += (EMPTY_SUBMODULES,)
         added = Added(
             worktree=msgspec.structs.replace(worktree, state="ready"),
             created=True,

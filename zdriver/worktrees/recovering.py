@@ -21,7 +21,7 @@ from zdriver.core.killpoint import reached
 from zdriver.git import branches, calling, contents, keeping, refs, submodules, worktrees
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import removal_rules, rows, trash, trash_folders
-from zdriver.worktrees.creating import refuse_in_the_way
+from zdriver.worktrees.creating import EMPTY_SUBMODULES, refuse_in_the_way
 from zdriver.worktrees.inspecting import look_inside
 from zdriver.worktrees.journal import Journal, Ticket
 from zdriver.worktrees.keepsakes import SETTINGS, STATE
@@ -124,7 +124,12 @@ class Recovering:
         trash_folders.restore(top, into)
         self._state(ticket, top, own)
         _at("whole")
-        return (f"in the way of {', '.join(refused[:3])}: those stay in {into}",) if refused else ()
+        warnings: tuple[str, ...] = ()
+        if refused:
+            warnings += (f"in the way of {', '.join(refused[:3])}: those stay in {into}",)
+        if (top / ".gitmodules").is_file() and not Path(own, "modules").is_dir():
+            warnings += (EMPTY_SUBMODULES,)
+        return warnings
 
     def _submodules(self, ticket: Ticket, top: Path, own: str) -> None:
         """Their folders, and their repositories, which lie in git's folder of the worktree."""

@@ -163,6 +163,15 @@ def test_submodules_and_the_work_in_them(world: World) -> None:
         tree.git("fsck", "--strict", "--no-dangling")
 
 
+def test_submodules_without_work_are_filled_again_by_hand(world: World) -> None:
+    with_submodules(world)
+    with world.service() as service:
+        service.add("feat", "b", cwd=str(world.trunk))
+        service.remove("feat-b", cwd=str(world.trunk))
+        recovered = service.recover("feat-b", cwd=str(world.trunk))
+    assert "git submodule update --init" in " ".join(recovered.warnings)
+
+
 POINTER = (
     "version https://git-lfs.github.com/spec/v1\n"
     "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"

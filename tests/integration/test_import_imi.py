@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -237,9 +238,17 @@ def test_rows_that_make_no_sense_are_listed(imi: Imi, cli: Cli) -> None:
     imi.tree("plain", "feat", "plain", there=False)
     imi.tree("feat-b", "feat", "feat-b")
     imi.connection.execute("UPDATE worktrees SET created_at = 'yesterday' WHERE worktree_name = 'feat-b'")
+    imi.add("worktrees", id="utf", repo_name="app", worktree_name="u", branch_name="b", worktree_type="feat",
+            path="/u", created_at="", updated_at="")  # fmt: skip
+    imi.connection.execute("UPDATE worktrees SET branch_name = CAST(x'ff41' AS TEXT) WHERE id = 'utf'")
+    presence = imi.container / ".iMi" / "presence"
+    presence.mkdir(parents=True)
+    os.mkfifo(presence / "feat-a.lock")
     done = cli.data("import", "imi")
     assert set(_by_name(done)) == {"feat-a", "feat-b"}
     said = _unread(done)
+    assert "a row of worktrees: it is not valid UTF-8" in said
+    assert "feat-a.lock: it is no file" in said
     assert "not/absolute: its path is not absolute" in said
     assert "worktrees, row 4" in said
     assert f"{imi.container / 'plain'}: it is not the top of a git worktree" in said
@@ -256,6 +265,7 @@ def test_of_another_version(imi: Imi, cli: Cli) -> None:
 
 def test_what_is_not_there_or_not_of_imi(home: Home, cli: Cli) -> None:
     assert cli.refused("import", "imi") == (3, "not_found")
+    assert cli.refused("import", "imi", "/" + "n" * 300) == (2, "invalid_input")
     assert cli.refused("import", "imi", "/nowhere/iMi.db") == (3, "not_found")
     (home.path / "text.db").write_text("no database at all, " * 100)
     assert cli.refused("import", "imi", "text.db") == (2, "invalid_input")

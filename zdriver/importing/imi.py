@@ -8,14 +8,16 @@ Nothing is opened where iMi has it: SQLite would write beside a database that it
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
@@ -88,11 +90,15 @@ class Found(msgspec.Struct):
 def read(path: Path) -> Found:
     """Raises NotFound when there is nothing, InvalidInput when it is nothing of iMi's."""
     found = Found()
-    if path.is_dir() and (path / FOLDER).is_dir():
-        read_container(path, found)
-        return found
-    database = path / DATABASE if path.is_dir() else path
-    if not database.is_file():
+    try:
+        if path.is_dir() and (path / FOLDER).is_dir():
+            read_container(path, found)
+            return found
+        database = path / DATABASE if path.is_dir() else path
+        there = database.is_file()
+    except OSError as error:  # a folder on the way that is not ours; a name that is too long
+        raise _unreadable(str(path)[:200], error) from error
+    if not there:
         raise NotFound(
             f"there is no iMi database at {database}",
             hint="name it: zdriver import imi PATH, or a container with a folder .iMi",
@@ -141,10 +147,12 @@ def _copied(path: Path) -> Iterator[Path]:
                 if _state(path) == before:
                     break
         except OSError as error:
-            raise InvalidInput(
-                f"{path} cannot be read: {error.strerror}", hint="give yourself the right to read it"
-            ) from error
+            raise _unreadable(str(path), error) from error
         yield copy
+
+
+def _unreadable(path: str, error: OSError) -> InvalidInput:
+    return InvalidInput(f"{path} cannot be read: {error.strerror}", hint="give yourself the right to read it")
 
 
 def _state(path: Path) -> list[tuple[int, int]]:
@@ -181,7 +189,7 @@ def _rows(
             f"SELECT rowid, {', '.join(columns)} FROM {table} NOT INDEXED ORDER BY rowid {order}"
         )
         try:
-            for rowid, *values in cursor:
+            for rowid, *values in _as_text(cursor, table, found):
                 given = {key: value for key, value in zip(columns, values, strict=True) if value is not None}
                 try:
                     kept[int(rowid)] = msgspec.convert(given, type_, strict=False)
@@ -192,6 +200,17 @@ def _rows(
             if order == "ASC":
                 found.unread.append(Unread(what=f"the table {table}", reason=f"it is damaged: {error}"))
     return [kept[rowid] for rowid in sorted(kept)]
+
+
+def _as_text(cursor: apsw.Cursor, table: str, found: Found) -> Iterator[tuple[Any, ...]]:
+    """Rows whose texts are texts; others are told."""
+    while True:
+        try:
+            yield next(cursor)
+        except StopIteration:
+            return
+        except UnicodeDecodeError:
+            found.unread.append(Unread(what=f"a row of {table}", reason="it is not valid UTF-8"))
 
 
 # ---- a container ----------------------------------------------------------------------------
@@ -243,7 +262,10 @@ def _presence(text: str) -> Presence | None:
 def _small(path: Path, found: Found, parse: Callable[[str], T]) -> T | None:
     """What a small text file says; None without one, and when it cannot be read, which is told."""
     try:
-        with path.open("rb") as file:
+        # Not waiting: a named pipe would be waited for until somebody writes into it.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ValueError("it is no file")
             data = file.read(_FILE_MAX + 1)
         if len(data) > _FILE_MAX:
             raise ValueError("it is too large")

@@ -37,11 +37,12 @@ def pick(find: Callable[[str], Sequence[T]], line: Line[T], *, what: str) -> T |
     """
     if os.environ.get("TERM", "dumb") in ("", "dumb"):
         return _by_number(find(""), line, what)
-    rows = max(1, min(_ROWS, shutil.get_terminal_size().lines - 3))
-    picking = Picking(find, rows)
+    picking = Picking(find)
     with _raw(sys.stdin.fileno()):
         try:
             while True:
+                # Each time: the window may have another size by now.
+                picking.rows = max(1, min(_ROWS, shutil.get_terminal_size().lines - 3))
                 _draw(picking, line, what)
                 outcome = picking.press(_key(sys.stdin.fileno()))
                 if outcome:
@@ -70,7 +71,7 @@ def _draw(picking: Picking[T], line: Line[T], what: str) -> None:
     below = [_row(*line(each), marked, columns) for each, marked in picking.shown()]
     hidden = len(picking.found) - len(below)
     if not below:
-        below = [dim("  none fits; Ctrl-U begins anew")]
+        below = [dim(cut("  none fits; Ctrl-U begins anew", columns))]
     elif hidden:
         below.append(dim(cut(f"  {hidden} more", columns)))
     if wants_colour() is False:

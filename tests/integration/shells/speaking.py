@@ -46,9 +46,9 @@ class Shell:
             check=False,
         )
 
-    def window(self, cwd: Path, **env: str) -> Terminal:
+    def window(self, cwd: Path, *, rows: int = 24, columns: int = 100, **env: str) -> Terminal:
         """It waits for what is typed; the function is there."""
-        terminal = Terminal(_BARE[self.name], env={**self.env, **env}, cwd=cwd, rows=24, columns=100)
+        terminal = Terminal(_BARE[self.name], env={**self.env, **env}, cwd=cwd, rows=rows, columns=columns)
         terminal.write(f"{self.begin}\r")
         terminal.write("echo rea''dy\r")
         terminal.wait_for(lambda screen: "ready" in screen.split(), deadline=20)

@@ -43,6 +43,30 @@ def test_what_is_typed_after_the_choice_is_the_shell_s(app: Path, home: Home) ->
         window.wait_for(str(beside(app, "feat-user-auth")))
 
 
+def test_a_terminal_that_cannot_move_its_cursor_gets_numbers(app: Path, home: Home) -> None:
+    with Shell(home, "bash").window(app, TERM="dumb") as window:
+        window.write("zdriver go\r")
+        screen = window.wait_for("worktree:")
+        (number,) = (line.split()[0] for line in screen.splitlines() if line.endswith("feat-user-auth"))
+        window.write(f"9\r{number}\r")
+        at_the_prompt(window)
+        window.write("clear; pwd\r")
+        window.wait_for(str(beside(app, "feat-user-auth")))
+
+
+def test_a_narrow_window(app: Path, home: Home) -> None:
+    """No line is longer than it: else each key would leave a line behind."""
+    with Shell(home, "bash").window(app, rows=8, columns=24) as window:
+        window.write("clear; zdriver go\r")
+        window.wait_for("❯ trunk")
+        window.write("a query of many words")
+        window.wait_for("none fits")
+        assert window.screen().count("worktree:") == 1
+        window.write("\x15")
+        window.wait_for("❯ trunk")
+        assert window.screen().count("worktree:") == 1
+
+
 def test_leaving_the_list(shell: Shell, app: Path) -> None:
     with shell.window(app) as window:
         for key in (CTRL_C, ESCAPE):

@@ -51,7 +51,7 @@ def drawn(lines: Sequence[Line], now: datetime, room: int | None) -> str:
     if room is not None:
         rows = fitted(rows, room)
     columns = [column for column in TITLES if column == "mark" or any(row.get(column) for row in rows)]
-    titles = tuple(dim(TITLES[column]) for column in columns)
+    titles = tuple(dim(TITLES[column]) if TITLES[column] else "" for column in columns)
     looks = [
         _Drawn(line.current, bool(line.trouble), bool(line.condition and line.condition.conflicted))
         for line in lines

@@ -159,25 +159,25 @@ def test_a_broken_file_keeps_no_worktree_from_being_made(repo: Repo) -> None:
 def test_asked_about_with_no_as_the_default_then_asked_again_when_it_changes(repo: Repo) -> None:
     repo.hooks(post_create="touch made")
     with repo.terminal("feat", "x") as terminal:
-        shown = terminal.wait_for("very text? [y/N]")
+        shown = terminal.wait_for("very text? [y/N]", deadline=30)
         assert "touch made" in shown
         terminal.write("\r")
-        terminal.wait_for("code=0")
+        terminal.wait_for("code=0", deadline=30)
     assert not (repo.path("feat-x") / "made").exists()
     with repo.terminal("feat", "y") as terminal:
-        terminal.wait_for("very text? [y/N]")
+        terminal.wait_for("very text? [y/N]", deadline=30)
         terminal.write("y\r")
-        terminal.wait_for("code=0")
+        terminal.wait_for("code=0", deadline=30)
     assert (repo.path("feat-y") / "made").exists()
     with repo.terminal("feat", "z") as terminal:
-        assert "very text?" not in terminal.wait_for("code=0")
+        assert "very text?" not in terminal.wait_for("code=0", deadline=30)
     assert (repo.path("feat-z") / "made").exists()
     repo.hooks(post_create="touch other")
     with repo.terminal("feat", "w") as terminal:
-        terminal.wait_for("which has changed since you approved it")
-        terminal.wait_for("very text? [y/N]")
+        terminal.wait_for("which has changed since you approved it", deadline=30)
+        terminal.wait_for("very text? [y/N]", deadline=30)
         terminal.write("\x03")
-        terminal.wait_for("code=130")
+        terminal.wait_for("code=130", deadline=30)
     assert repo.path("feat-w").is_dir()
     assert not (repo.path("feat-w") / "other").exists()
 
@@ -186,13 +186,13 @@ def test_what_was_shown_is_what_runs(repo: Repo) -> None:
     """While it is asked about, the file gets another text: that is shown, and nothing ran yet."""
     repo.hooks(post_create="touch shown")
     with repo.terminal("feat", "x") as terminal:
-        terminal.wait_for("very text? [y/N]")
+        terminal.wait_for("very text? [y/N]", deadline=30)
         (repo.path("feat-x") / FILE).write_text("[hooks]\npost-create = 'touch swapped'\n")
         terminal.write("y\r")
-        terminal.wait_for("touch swapped")
+        terminal.wait_for("touch swapped", deadline=30)
         assert not list(repo.path("feat-x").glob("s*ed"))
         terminal.write("n\r")
-        terminal.wait_for("code=0")
+        terminal.wait_for("code=0", deadline=30)
     assert not (repo.path("feat-x") / "shown").exists()
     assert not (repo.path("feat-x") / "swapped").exists()
 
@@ -216,10 +216,10 @@ def test_one_that_hangs_ends_with_ctrl_c_and_the_worktree_stays(repo: Repo, wher
         repo.tree.git("rm", "-q", FILE)
         repo.tree.git("commit", "-q", "-m", "no hooks any more")
     with repo.terminal("feat", "x") as terminal:
-        terminal.wait_for("waiting")
+        terminal.wait_for("waiting", deadline=30)
         pid = int(until((repo.path("") / "pid").exists, what="the hook") and _number(repo.path("") / "pid"))
         terminal.write("\x03")
-        shown = terminal.wait_for("code=1")
+        shown = terminal.wait_for("code=1", deadline=30)
         assert "failed with exit code 130" in shown
     until(lambda: not processes.alive(pid), what="the end of the hook")
     assert not (repo.path("feat-x") / "later").exists()
@@ -231,9 +231,9 @@ def test_a_removal_whose_hook_is_interrupted_does_not_happen(repo: Repo) -> None
     repo.approve()
     repo.done("feat", "x")
     with repo.terminal("remove", "feat-x") as terminal:
-        terminal.wait_for("waiting")
+        terminal.wait_for("waiting", deadline=30)
         terminal.write("\x03")
-        assert "feat-x stays: its hook pre-remove failed" in terminal.wait_for("code=4")
+        assert "feat-x stays: its hook pre-remove failed" in terminal.wait_for("code=4", deadline=30)
     assert repo.names() == ["trunk", "feat-x"]
     assert repo.path("feat-x").is_dir()
 
@@ -263,9 +263,9 @@ def test_it_has_the_terminal_itself(repo: Repo) -> None:
     repo.hooks(post_create="printf 'password: ' > /dev/tty; read -r x < /dev/tty; echo \"$x\" > said")
     repo.approve()
     with repo.terminal("feat", "x") as terminal:
-        terminal.wait_for("password:")
+        terminal.wait_for("password:", deadline=30)
         terminal.write("secret\r")
-        terminal.wait_for("code=0")
+        terminal.wait_for("code=0", deadline=30)
     assert (repo.path("feat-x") / "said").read_text() == "secret\n"
 
 
@@ -273,10 +273,10 @@ def test_output_is_shown_as_it_comes(repo: Repo) -> None:
     repo.hooks(post_create='echo first; read -r x; echo "second $x"')
     repo.approve()
     with repo.terminal("feat", "x") as terminal:
-        terminal.wait_for("first")
+        terminal.wait_for("first", deadline=30)
         terminal.write("word\r")
-        terminal.wait_for("second word")
-        terminal.wait_for("code=0")
+        terminal.wait_for("second word", deadline=30)
+        terminal.wait_for("code=0", deadline=30)
 
 
 def test_one_that_leaves_something_in_the_background_is_not_waited_for(repo: Repo) -> None:

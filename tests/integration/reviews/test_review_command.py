@@ -106,8 +106,8 @@ def test_its_hooks_are_asked_about_for_each_commit(cli: Cli, hub: Hub, here: Pat
     assert cli("remove", "review-123", cwd=here).returncode == 0
     argv = ["/bin/bash", "-c", '"$@"; echo "code=$?"; read -r _', "bash", *program(), "review", "123"]
     with Terminal(argv, env=cli.home.env, cwd=here) as terminal:
-        shown = terminal.wait_for("very text? [y/N]")
+        shown = terminal.wait_for("very text? [y/N]", deadline=30)
         assert f"this commit of it, {commit[:8]}, and no other" in " ".join(shown.split())
         terminal.write("y\r")
-        terminal.wait_for("code=0")
+        terminal.wait_for("code=0", deadline=30)
     assert ran.exists()

@@ -217,11 +217,14 @@ def test_one_that_hangs_ends_with_ctrl_c_and_the_worktree_stays(repo: Repo, wher
         repo.tree.git("commit", "-q", "-m", "no hooks any more")
     with repo.terminal("feat", "x") as terminal:
         terminal.wait_for("waiting", deadline=30)
-        pid = int(until((repo.path("") / "pid").exists, what="the hook") and _number(repo.path("") / "pid"))
+        pid = int(
+            until((repo.path("") / "pid").exists, what="the hook", deadline=30)
+            and _number(repo.path("") / "pid")
+        )
         terminal.write("\x03")
         shown = terminal.wait_for("code=1", deadline=30)
         assert "failed with exit code 130" in shown
-    until(lambda: not processes.alive(pid), what="the end of the hook")
+    until(lambda: not processes.alive(pid), what="the end of the hook", deadline=30)
     assert not (repo.path("feat-x") / "later").exists()
     assert repo.names() == ["trunk", "feat-x"]
 
@@ -295,11 +298,11 @@ def test_a_command_that_is_ended_takes_its_hook_along(repo: Repo) -> None:
     caller = subprocess.Popen(
         [*program(), "feat", "x"], env=repo.home.env, cwd=repo.tree.path, stderr=subprocess.DEVNULL
     )
-    until((repo.path("") / "pid").exists, what="the hook")
+    until((repo.path("") / "pid").exists, what="the hook", deadline=30)
     pid = int(_number(repo.path("") / "pid"))
     caller.terminate()
     assert caller.wait(20) == -signal.SIGTERM
-    until(lambda: not processes.alive(pid), what="the end of the hook")
+    until(lambda: not processes.alive(pid), what="the end of the hook", deadline=30)
     assert repo.names() == ["trunk", "feat-x"]
 
 

@@ -96,6 +96,13 @@ def test_a_folder_above_or_a_name_alike_is_another_place(tree: Path) -> None:
     assert str(tree) in params["kdl"]
 
 
+def test_a_tab_bar_has_room_for_the_name(tree: Path) -> None:
+    session = Session([], active=0, home=tree)
+    opened = tabs(tree).open(session.live, str(tree), "feat-" + "long" * 40)
+    assert opened.tab == "feat-" + "long" * 6 + "lo…"
+    assert opened.tab in session.asked[0][1]["kdl"]
+
+
 def test_what_cannot_be_opened_is_said_and_nothing_is_asked_of_zellij(tree: Path) -> None:
     session = Session([], active=0, home=tree)
     with pytest.raises(NotFound, match="is not there"):

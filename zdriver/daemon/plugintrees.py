@@ -17,6 +17,7 @@ from zdriver.worktrees.api import WorktreesApi
 from zdriver.worktrees.model import Line
 from zdriver.zellij.messages import decode
 
+REVIEW = "review"  #: a type whose worktrees are not made by a name
 LIST_MAX = 200  #: rows of a list that go down a pipe at once
 #: Typed into the first shell of a new worktree's tab when its repository has such a hook: there it
 #: runs if it is approved, and asks if it is not. A blank before it keeps it out of most histories.
@@ -78,7 +79,7 @@ class TreeCalls:
         return Trees(
             repo=lines[0].worktree.repo if lines else "",
             rows=tuple(_row(line) for line in lines[:LIST_MAX] if line.worktree.state == "ready"),
-            types=tuple(each.name for each in self._worktrees.types()),
+            types=tuple(each.name for each in self._worktrees.types() if each.name != REVIEW),
         )
 
     def add(self, session: LiveSession, params: msgspec.Raw) -> Made:
@@ -87,6 +88,8 @@ class TreeCalls:
         words = given.text.split(maxsplit=1)
         if len(words) < 2:
             raise InvalidInput("a type and a name are needed", hint="as in: feat user auth")
+        if words[0] == REVIEW:
+            raise InvalidInput("a review is of a pull request", hint="`zdriver review PR --tab` fetches it")
         environ = platform.environ(session.server.pid)
         added = self._worktrees.add(
             words[0],

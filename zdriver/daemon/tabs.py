@@ -16,6 +16,7 @@ from zdriver.worktrees.standing import Standing
 from zdriver.zellij.tablayout import one_tab, read_layout
 
 APPLY_TIMEOUT = 10.0  #: seconds for Zellij to make a tab
+NAME_MAX = 32  #: characters of a tab's name: Zellij's tab bar breaks with one wider than the screen
 SETTLE_TIMEOUT = 2.0  #: seconds for the new tab to show where it stands
 
 
@@ -62,6 +63,7 @@ class Tabs:
             if there is not None:
                 session.request("focus", {"pane": there[0]}, _Focused, timeout=APPLY_TIMEOUT)
                 return Opened(made=False, tab=self._name(session, there[1]), position=there[1])
+            name = name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
             layout = self._layout(found.type if found else "")
             position = self._made(session, root, _tab(layout, session, name, root), line)
         session.status_due()

@@ -90,6 +90,8 @@ struct Parts {
 
 const NO_INTENT: &str = "no intent · Alt m i";
 const BETWEEN: usize = 3;
+/// A name gets a third of the line, and this much where that is less.
+const NAME_LEAST: usize = 20;
 /// Cells below which a text says too little: then something else goes first.
 const INTENT_LEAST: usize = 20;
 const MILESTONE_LEAST: usize = 14;
@@ -124,6 +126,9 @@ impl Parts {
 
     /// The least important goes first: until when, the age, the milestone, the holder, the worktree.
     fn fitted(mut self, room: usize) -> Vec<Line> {
+        for name in [&mut self.worktree, &mut self.holder] {
+            *name = text::cut(name, (room / 3).max(NAME_LEAST));
+        }
         for drop in [
             |_: &mut Self| (),
             |parts: &mut Self| parts.until.clear(),

@@ -126,6 +126,19 @@ fn the_least_important_goes_first() {
 }
 
 #[test]
+fn a_long_name_is_cut_before_it_costs_the_rest() {
+    let tab = TabStatus {
+        worktree: "feat-".to_owned() + &"long".repeat(40),
+        ..held()
+    };
+    let shown = line_of(tab, "").screen(1, 80).concat();
+    assert!(
+        shown.starts_with(" feat-longlong") && shown.contains("… · held by claude-1 · Refactor"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_claim_that_ran_out_is_not_shown() {
     let mut world = line_of(held(), "");
     world.pass(16 * 60_000);

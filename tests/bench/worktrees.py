@@ -215,6 +215,6 @@ def _list_commands(trunk: Path, wanted: int) -> Iterator[Figure]:
         ours=taken,
         limit=limit,
         against="wt list (worktrunk)",
-        target="<= 0.5x",
-        misses=misses(ratio=taken <= 0.5 * limit),
+        target="< 1x",
+        misses=misses(ratio=taken < limit),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -13,7 +14,11 @@ from zdriver.git.repository import worktree_top
 from zdriver.storage.port import Reading
 from zdriver.worktrees import rows
 from zdriver.worktrees.model import Condition, Line, Repo, Worktree
+from zdriver.worktrees.reconciling import Seen
 from zdriver.worktrees.registry import Registry
+
+#: By path: how it stands, or why git could not say.
+States = dict[str, status.State | ZdriverError]
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -25,16 +30,29 @@ class _Told(msgspec.Struct, frozen=True):
 
 def lines(registry: Registry, repo: Repo, *, cwd: str, conditions: bool) -> tuple[Line, ...]:
     """The trunk first, then by name; those that were made by other means last, with the id ""."""
-    known, findings = registry.reconcile(repo, registry.seen(repo))
+    if conditions:
+        seen, states = _looked(registry, repo)
+    else:
+        seen, states = registry.seen(repo), None
+    known, findings = registry.reconcile(repo, seen)
     foreign = registry.as_worktrees(repo, findings.foreign, known)
-    return _lines(registry, repo, (*known, *foreign), findings.troubles, cwd, conditions=conditions)
+    return _lines(registry, repo, (*known, *foreign), findings.troubles, cwd, states)
+
+
+def _looked(registry: Registry, repo: Repo) -> tuple[tuple[Seen, ...], States]:
+    """What git lists, and beside that how those stand that are registered: most often it is all of them."""
+    asked = {each.path: base(each, repo) for each in registry.worktrees(repo) if each.state == "ready"}
+    with ThreadPoolExecutor(1, "zdriver-list") as beside:
+        seen = beside.submit(registry.seen, repo)
+        states = status.states(asked) if asked else {}
+        return seen.result(), states
 
 
 def line(registry: Registry, repo: Repo, worktree: Worktree, *, cwd: str) -> Line:
     """One of them."""
     _, findings = registry.reconcile(repo, registry.seen(repo))
     now = registry.by_id(worktree.id)[1]
-    return _lines(registry, repo, (now,), findings.troubles, cwd, conditions=True)[0]
+    return _lines(registry, repo, (now,), findings.troubles, cwd, {})[0]
 
 
 def _lines(
@@ -43,12 +61,12 @@ def _lines(
     worktrees: Sequence[Worktree],
     troubles: dict[str, str],
     cwd: str,
-    *,
-    conditions: bool,
+    looked: States | None,
 ) -> tuple[Line, ...]:
+    """looked: states that are known already; None: nobody asks for them."""
     told = registry.store.read(lambda tx: _told(tx, registry, repo))
     asked = {each.path: base(each, repo) for each in worktrees if each.id not in troubles}
-    states = status.states(asked) if conditions and asked else {}
+    states = _states(asked, looked) if looked is not None else {}
     here = worktree_top(cwd)
     found = []
     for each in worktrees:
@@ -72,6 +90,13 @@ def _lines(
             )
         )
     return tuple(found)
+
+
+def _states(asked: dict[str, str], looked: States) -> States:
+    """Of all that are asked for: git is asked for those that nobody looked at yet."""
+    missing = {path: base for path, base in asked.items() if path not in looked}
+    found = {path: looked[path] for path in asked if path in looked}
+    return found | status.states(missing) if missing else found
 
 
 def base(worktree: Worktree, repo: Repo) -> str:

@@ -176,9 +176,8 @@ class Registry:
             if "/" not in name:
                 raise
             return self._at(_absolute(name, cwd))
-        row = self.store.read(lambda tx: tx.one("worktree.named", repo_id=repo.id, name=name))
-        if row is not None:  # most often it is a whole name: a hundred others need not be read
-            return repo, rows.worktree(row, repo)
+        if (whole := self._named(repo, name)) is not None:
+            return repo, whole
         known = self.worktrees(repo)
         if (found := rules.named(name, known)) is not None:
             return repo, found
@@ -191,6 +190,13 @@ class Registry:
         if (found := rules.named(name, (*known, *foreign))) is None:
             raise rules.unknown(name, (*known, *foreign))
         return repo, found if found.id else self.take_in(repo, found)
+
+    def _named(self, repo: Repo, name: str) -> Worktree | None:
+        """Most often it is a whole name: a hundred others need not be read."""
+        if not name.isprintable():  # no worktree is called so, and not all of it can be asked of a store
+            return None
+        row = self.store.read(lambda tx: tx.one("worktree.named", repo_id=repo.id, name=name))
+        return None if row is None else rows.worktree(row, repo)
 
     def _at(self, folder: str) -> tuple[Repo, Worktree]:
         repo = self.repo(folder)

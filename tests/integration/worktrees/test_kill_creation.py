@@ -8,7 +8,7 @@ from tests.integration.worktrees.world import World
 from zdriver.worktrees import steps
 
 #: What brings it in order: the same command again, the repair, the daemon's start.
-WAYS = {"add": steps.CREATION, "repair": steps.CREATION, "settle_all": steps.CREATION[::3]}
+WAYS = {"add": steps.CREATION[::2], "repair": steps.CREATION, "settle_all": steps.CREATION[::3]}
 #: From here on git has made all of it, so that it is finished and not taken back.
 WHOLE = steps.CREATION.index("checked-out")
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import shlex
-from collections.abc import Set
+from collections.abc import Callable, Set
 from contextlib import suppress
+from functools import cache, partial
 
 import msgspec
 
@@ -21,7 +22,7 @@ from zdriver.sync.looking import Look
 from zdriver.sync.model import FOLDER, RULES, Failure, Obstacle, Synced
 from zdriver.sync.planner import Conflict, Found, Plan, Recorded, Replace, Wanted, is_ours, plan
 from zdriver.sync.records import Entry, Tree
-from zdriver.sync.sources import Source, Sources, digest, parents
+from zdriver.sync.sources import Source, Sources, digest
 from zdriver.sync.steps import reach
 
 #: Nothing more can be done in that worktree.
@@ -57,8 +58,10 @@ class Task(msgspec.Struct, kw_only=True):
 class Application:
     """For one container. One at a time per container: the service sees to that."""
 
-    def __init__(self, container: str, sources: Sources) -> None:
+    def __init__(self, container: str, sources: Sources, made: Callable[[str, str], bool]) -> None:
+        """made: whether a folder (relative) of a worktree (id) was made for what was put into it."""
         self._container = container
+        self._made = made
         self._real = os.path.realpath(container)
         self._sources = sources
         self._digests: dict[str, str] = {}
@@ -109,7 +112,7 @@ class Application:
             tracked(tree.path, unclear),
             force=wanted.keys() if force is None else force,
         )
-        made = {above for path, was in recorded.items() for above in list(parents(path))[::-1][: was.folders]}
+        made = cache(partial(self._made, tree.id))
         task.folders = {make.path: look.made_for(make.path, made) for make in task.plan.makes}
         task.obstacles += [self._obstacle(tree, conflict) for conflict in task.plan.conflicts]
 

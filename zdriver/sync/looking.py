@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 
 from zdriver.sync.planner import Found, Recorded, Wanted
 from zdriver.sync.sources import digest
@@ -73,10 +74,12 @@ class Look:
             return Found("blocked", why=f"{path} is a repository of its own there")
         return None
 
-    def made_for(self, path: str, made: set[str]) -> int:
-        """How many of the folders right above `path` are missing, or in `made`."""
+    def made_for(self, path: str, made: Callable[[str], bool]) -> int:
+        """How many of the folders right above `path`, where something can be made, are not there yet
+        (a link of ours may be, that goes before) or were `made` by us.
+        """
         count, folder = 0, path.rpartition("/")[0]
-        while folder and (folder in made or self.folder(folder) == Found()):
+        while folder and (self.folder(folder) is not None or made(folder)):
             count, folder = count + 1, folder.rpartition("/")[0]
         return count
 

@@ -84,6 +84,12 @@ class Records:
             tree, {}
         )
 
+    def made(self, tree: str, folder: str) -> bool:
+        """Whether a folder of a worktree was made for what we put there: any row below it knows that."""
+        given = {"worktree": tree, "after": f"{folder}/", "before": f"{folder}0"}
+        row = self._store.read(lambda tx: tx.one("sync.below", **given))
+        return row is not None and row["path"].count("/") - folder.count("/") <= row["folders"]
+
     def begin(self, entries: list[Entry]) -> None:
         """About to be made: whatever ends this process, it is known as ours."""
         for at in range(0, len(entries), _AT_ONCE):

@@ -62,7 +62,7 @@ class SyncService:
         self._refuse_empty(container, self._homes(container))
         rules = shared.load_rules(container)
         found = shared.scan(container, rules)
-        work = Application(container, found)
+        work = Application(container, found, self._records.made)
         tasks = [task for home in self._homes(container) for task in self._tasks(work, home, found, None)]
         obstacles = [each for task in tasks for each in task.obstacles]
         return SyncStatus(
@@ -135,7 +135,7 @@ class SyncService:
                 self._refuse_empty(repo.container, self._homes(repo.container))
                 rules = shared.load_rules(repo.container)
                 found = shared.scan(repo.container, rules)
-                work = Application(repo.container, found)
+                work = Application(repo.container, found, self._records.made)
                 tasks.append(work.task(tree, self._records.of(tree.id)))
                 self._carry_out(work, _home(repo), tasks)
         except ZdriverError as error:
@@ -145,7 +145,7 @@ class SyncService:
     def unlink(self, worktree: Worktree, repo: Repo) -> int:
         tree = Tree(worktree.id, worktree.name, worktree.path)
         with self._lock(repo.container):
-            work = Application(repo.container, Sources())
+            work = Application(repo.container, Sources(), self._records.made)
             tasks = [work.task(tree, self._records.of(tree.id))]
             self._carry_out(work, _home(repo), tasks, tell=False)
             task = tasks[0]
@@ -194,7 +194,7 @@ class SyncService:
                 raise NotFound(
                     f"{FOLDER}/ shares no {unknown[0]!r}", hint="`zdriver sync` shows what it does"
                 )
-            work = Application(container, found)
+            work = Application(container, found, self._records.made)
             aside = str(places.data_dir() / "aside" / new_id())
             tasks: list[Task] = []
             for home in homes:

@@ -325,6 +325,32 @@ def test_link_and_unlink_serve_one_worktree(place: Place) -> None:
     assert not os.path.lexists(feature / ".env")
 
 
+def test_folders_go_with_the_last_of_several_that_came_one_by_one(place: Place) -> None:
+    """Applied by their paths: the second finds a folder that was made for the first."""
+    container = str(place.container)
+    own = place.trunk / "own"
+    own.mkdir()
+    for path in ("f/g/one", "f/g/two", "f/h/three", "own/sub/a", "own/sub/b"):
+        place.put(f"repo/{path}")
+        place.service.bring(container, (path,))
+    for path in ("f/g/one", "own/sub/a", "f/g/two", "f/h/three", "own/sub/b"):
+        (place.container / "sync/repo" / path).unlink()
+        place.service.bring(container, (path,))
+    assert not (place.trunk / "f").exists()
+    assert list(own.iterdir()) == []
+
+
+def test_a_folder_where_a_file_was_goes_with_what_is_in_it(place: Place) -> None:
+    file = place.put("repo/thing")
+    place.apply()
+    file.unlink()
+    inside = place.put("repo/thing/in/it")
+    place.apply()
+    inside.unlink()
+    place.apply()
+    assert not (place.trunk / "thing").exists()
+
+
 @pytest.mark.parametrize("scope", ["config", "config/x", "config/x/y", "other"])
 def test_a_change_applied_by_its_path_is_what_a_full_application_finds(place: Place, scope: str) -> None:
     place.put("global/config/x/y", "1")

@@ -37,6 +37,11 @@ SELECT l.worktree_id, l.path
 FROM sync_links l JOIN worktrees w ON w.id = l.worktree_id
 WHERE w.repo_id = :repo AND w.removed_at IS NOT NULL
 
+-- name: below
+SELECT path, folders FROM sync_links
+WHERE worktree_id = :worktree AND path > :after AND path < :before
+LIMIT 1
+
 -- name: first
 SELECT l.path
 FROM worktrees w JOIN sync_links l ON l.worktree_id = w.id

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemon import wait_connected
+from tests.e2e.daemon import ask, wait_connected
 from tests.e2e.harness import Cli, Opened, Zellij
-from zdriver.testing import Home, until
+from zdriver.testing import Home, processes, until
 from zdriver.zellij.setup import layout_text
 
 HOOK = """\
@@ -86,6 +86,10 @@ def test_the_status_line_follows_worktree_and_claim(
     assert zdriver("release", "feat-user-auth", "--agent", "claude-1", cwd=trunk).returncode == 0
     wait_status(opened, "feat-user-auth · Refactor", without="held")
     assert claim["token"] == 1
+    # Killed under its hands, the daemon is started by the command, which waits for the plugin.
+    pid = ask(home, "daemon.status")["pid"]
+    processes.kill(pid)
+    until(lambda: not processes.alive(pid), what="the daemon to end")
     # One tab each: gone to, not made again. What is said in one worktree is not of the other.
     opened.line("zdriver go trunk --tab")
     wait_in(opened, "Tab #1", trunk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +35,9 @@ from zdriver.zellij.spawn import find_server
 log = logging.getLogger(__name__)
 
 SESSIONS_MAX = 200
+#: Seconds within which plugins attach again when the daemon was killed, or has changed its build:
+#: the command that started it anew may need them.
+REATTACHED = 8.0
 WORKERS = 4  #: requests of plugins served at a time
 
 
@@ -62,6 +66,8 @@ class Bridges:
         self._sessions: dict[str, LiveSession] = {}
         self._executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="plugin")
         self._unsubscribe = store.subscribe(self._committed)
+        self._rooted = threading.Condition()  #: notified when `find` finds one more
+        self._started = -REATTACHED
         self._stopping = False
         self._coming_back = False
 
@@ -82,6 +88,7 @@ class Bridges:
     # ---- component ----------------------------------------------------------------------
 
     def start(self) -> None:
+        self._started = time.monotonic()
         platform.prepare_die_with_parent()
         sessions.clear(_sockets())  # left by a daemon that was killed
         contentfiles.clear()
@@ -135,7 +142,9 @@ class Bridges:
         return tuple(dict.fromkeys(names))
 
     def open_tab(self, *, zellij_session: str, path: str, name: str = "") -> Opened:
-        session = self.find(zellij_session)
+        with self._rooted:
+            left = max(0.0, self._started + REATTACHED - time.monotonic())
+            session = self._rooted.wait_for(lambda: self.find(zellij_session), timeout=left)
         if session is None:
             raise Unavailable(
                 f'no plugin is connected in Zellij session "{zellij_session}"',
@@ -210,6 +219,8 @@ class Bridges:
             session.key, name=session.zellij_session, pid=session.server.pid, root=self._root_of(cwd)
         )
         session.root = seen.root
+        with self._rooted:
+            self._rooted.notify_all()
         if known_as:  # it may have been renamed while no daemon was there
             self.renamed(session, known_as)
         if not seen.decided:

@@ -217,10 +217,8 @@ def test_one_that_hangs_ends_with_ctrl_c_and_the_worktree_stays(repo: Repo, wher
         repo.tree.git("commit", "-q", "-m", "no hooks any more")
     with repo.terminal("feat", "x") as terminal:
         terminal.wait_for("waiting", deadline=30)
-        pid = int(
-            until((repo.path("") / "pid").exists, what="the hook", deadline=30)
-            and _number(repo.path("") / "pid")
-        )
+        until((repo.path("") / "pid").exists, what="the hook", deadline=30)
+        pid = int(_number(repo.path("") / "pid"))
         terminal.write("\x03")
         shown = terminal.wait_for("code=1", deadline=30)
         assert "failed with exit code 130" in shown

@@ -17,7 +17,7 @@ from zdriver.storage.port import Event, Store
 from zdriver.sync import sources as shared
 from zdriver.sync.application import Application, Task, summary
 from zdriver.sync.model import FOLDER, SHOWN, Applied, Obstacle, SyncStatus
-from zdriver.sync.records import Home, Known, Records, Tree
+from zdriver.sync.records import Home, Known, Records, Tree, within
 from zdriver.sync.sources import Scope, Sources
 from zdriver.sync.steps import reach
 from zdriver.worktrees.model import Linked, Repo, Worktree
@@ -49,6 +49,8 @@ class SyncService:
         self._guard = guard
         self._locks: dict[str, threading.RLock] = {}
         self._locking = threading.Lock()
+        #: Container → the links that its sync/ has, and what was at their ends.
+        self._links: dict[str, dict[str, int]] = {}
         #: Why changes in a container are not followed; "" when they are. Set by the watching.
         self.unwatched: Callable[[str], str] = lambda _container: "the daemon does not follow it"
         #: Told which container was dealt with: it may have a sync/ by now. Set by the watching.
@@ -189,7 +191,10 @@ class SyncService:
             if scope is None:
                 self._refuse_empty(container, homes)
             rules = shared.load_rules(container)
+            if scope is not None:
+                scope = (*scope, *self._turned(container))
             found = shared.scan(container, rules, self._covered(homes, scope))
+            self._remember(container, found)
             if unknown := sorted(named - found.files.keys()):
                 raise NotFound(
                     f"{FOLDER}/ shares no {unknown[0]!r}", hint="`zdriver sync` shows what it does"
@@ -231,6 +236,22 @@ class SyncService:
                 f"{container}/{FOLDER} is empty, and worktrees have links into it; they are kept",
                 hint="mount what belongs there; or, if nothing is shared any more, remove that folder",
             )
+
+    def _turned(self, container: str) -> list[str]:
+        """Paths of links in sync/ that lead to something else by now: nothing happened to them themselves."""
+        known = self._links.get(container, {})
+        return [
+            link.partition("/")[2] for link, end in known.items() if shared.end_of(container, link) != end
+        ]
+
+    def _remember(self, container: str, found: Sources) -> None:
+        known = {} if found.scope is None else self._links.get(container, {})
+        kept = {
+            link: end
+            for link, end in known.items()
+            if found.scope is not None and not within(link.partition("/")[2], found.scope)
+        }
+        self._links[container] = kept | found.links
 
     def _nowhere(self, repo: str, rows: Set[tuple[str, str]]) -> list[str]:
         return self._records.nowhere(repo, (path for _, path in rows), but=rows)

@@ -49,6 +49,7 @@ class Sources(msgspec.Struct, kw_only=True):
     hidden: list[str] = []
     refused: list[Refused] = []
     remarks: list[Refused] = []
+    links: dict[str, int] = {}  #: repo/.env, where sync/ has a link → what is at its end, see `end_of`
 
 
 def exists(container: str) -> bool:
@@ -109,7 +110,17 @@ def scan(container: str, rules: Rules, scope: Scope = None) -> Sources:
         for path in ("",) if wide is None else wide:
             found[layer].update((each.path, each) for each in look.below(layer, path))
     files, hidden = _merged(found["repo"], found["global"])
-    return Sources(files=files, scope=wide, hidden=hidden, refused=look.refused, remarks=look.remarks)
+    return Sources(
+        files=files, scope=wide, hidden=hidden, refused=look.refused, remarks=look.remarks, links=look.links
+    )
+
+
+def end_of(container: str, link: str) -> int:
+    """The kind of file (stat.S_IFMT) that a link of sync/ leads to; 0: to nothing."""
+    try:
+        return stat.S_IFMT(os.stat(f"{container}/{FOLDER}/{link}").st_mode)
+    except OSError:
+        return 0
 
 
 def folders(container: str, rules: Rules, below: str = "") -> Iterator[str]:
@@ -165,6 +176,7 @@ class _Look:
         self._rules = rules
         self.refused: list[Refused] = []
         self.remarks: list[Refused] = []
+        self.links: dict[str, int] = {}
 
     def _at(self, layer: Layer, path: str) -> str:
         return f"{self._top}/{layer}/{path}" if path else f"{self._top}/{layer}"
@@ -260,9 +272,11 @@ class _Look:
 
     def _link(self, layer: Layer, path: str) -> Iterator[Source]:
         """A link in sync/: shared when a file is at its end; it may lead anywhere, and that is said."""
+        self.links[f"{layer}/{path}"] = 0
         try:
             end = os.path.realpath(self._at(layer, path), strict=True)
             mode = os.stat(end).st_mode
+            self.links[f"{layer}/{path}"] = stat.S_IFMT(mode)
         except OSError as error:
             self._refuse(
                 layer, path, f"it is a link that leads nowhere ({error.strerror})", "mend or remove it"

@@ -351,6 +351,29 @@ def test_a_folder_where_a_file_was_goes_with_what_is_in_it(place: Place) -> None
     assert not (place.trunk / "thing").exists()
 
 
+def test_a_link_in_sync_is_judged_again_when_what_it_leads_to_comes_or_goes(
+    place: Place, tmp_path: Path
+) -> None:
+    """Nothing happens to the link itself: only the path of something else is told."""
+    container, layer = str(place.container), place.container / "sync/repo"
+    layer.mkdir(parents=True)
+    (layer / "link").symlink_to("target")
+    (layer / "folder").mkdir()
+    (layer / "folder/out").symlink_to(tmp_path / "outside")
+    assert place.apply().made == 0
+    target = place.put("repo/target")
+    assert place.service.bring(container, ("target",)).made == 2
+    assert (place.trunk / "link").read_text() == "shared"
+    (tmp_path / "outside").write_text("out")
+    target.unlink()
+    done = place.service.bring(container, ("target",))
+    assert (done.made, done.removed) == (1, 2)
+    assert not os.path.lexists(place.trunk / "link")
+    assert (place.trunk / "folder/out").read_text() == "out"
+    (layer / "link").unlink()
+    assert place.service.bring(container, ("link",)).worktrees == ()
+
+
 @pytest.mark.parametrize("scope", ["config", "config/x", "config/x/y", "other"])
 def test_a_change_applied_by_its_path_is_what_a_full_application_finds(place: Place, scope: str) -> None:
     place.put("global/config/x/y", "1")

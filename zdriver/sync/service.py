@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterable, Set
 from typing import Protocol
@@ -13,7 +12,8 @@ from zdriver.core.errors import Conflict, NotFound, Unavailable, ZdriverError
 from zdriver.core.ids import new_id
 from zdriver.git import excludes
 from zdriver.storage.host import host_id
-from zdriver.storage.port import Event, Store
+from zdriver.storage.port import Store
+from zdriver.sync import answers
 from zdriver.sync import sources as shared
 from zdriver.sync.application import Application, Task, summary
 from zdriver.sync.model import FOLDER, SHOWN, Applied, Obstacle, SyncStatus
@@ -142,7 +142,7 @@ class SyncService:
                 self._carry_out(work, _home(repo), tasks)
         except ZdriverError as error:
             return Linked(conflicts=(f"{error.message}; {error.hint}",))
-        return _linked(tasks[0])
+        return answers.linked(tasks[0])
 
     def unlink(self, worktree: Worktree, repo: Repo) -> int:
         tree = Tree(worktree.id, worktree.name, worktree.path)
@@ -210,7 +210,7 @@ class SyncService:
                 if everything and (gone := self._records.removed(home.id)):
                     excludes.change(home.git_dir, (), self._records.nowhere(home.id, gone))
                     self._records.forget_removed(home.id)
-        return _applied(container, found, tasks, aside, tuple(beside))
+        return answers.applied(container, found, tasks, aside, tuple(beside))
 
     # ---- inside -------------------------------------------------------------------------
 
@@ -316,7 +316,7 @@ class SyncService:
     def _note(self, home: Home, tasks: list[Task], tell: bool) -> None:
         done = [entry for task in tasks for entry in (*task.made, *task.updated, *task.settled)]
         gone = {(task.tree.id, path) for task in tasks for path in task.forgotten}
-        event = _event(home, tasks) if tell else None
+        event = answers.event(home, tasks) if tell else None
         try:
             excludes.change(home.git_dir, (), self._nowhere(home.id, gone))
         except ZdriverError:  # what is gone stays known, so that the next application does it
@@ -327,55 +327,5 @@ class SyncService:
         reach("told")
 
 
-def _linked(task: Task) -> Linked:
-    made = [task.recorded[path].kind for path in task.plan.standing]
-    made += [entry.want.kind for entry in (*task.made, *task.updated, *task.settled)]
-    told = [f"{each.path}: {each.reason}; {each.hint}" for each in task.obstacles]
-    told += [f"{each.path}: {each.reason}; {each.hint}" for each in task.failures]
-    told += [task.trouble] if task.trouble else []
-    return Linked(links=made.count("link"), copies=made.count("copy"), conflicts=tuple(told))
-
-
 def _home(repo: Repo) -> Home:
     return Home(repo.id, repo.git_dir, repo.trunk or repo.git_dir, repo.container)
-
-
-def _event(home: Home, tasks: list[Task]) -> Event | None:
-    touched = [task for task in tasks if task.touched or task.forgotten]
-    if not any(task.touched for task in touched):
-        return None
-    return Event(
-        type="sync.applied",
-        aggregate=f"repo:{home.id}",
-        payload={
-            "repo": home.name,
-            "container": home.container,
-            "made": sum(len(task.made) for task in tasks),
-            "updated": sum(len(task.updated) for task in tasks),
-            "removed": sum(len(task.removed) for task in tasks),
-            "obstacles": sum(len(task.obstacles) for task in tasks),
-            "failures": sum(len(task.failures) for task in tasks),
-            "worktrees": [task.tree.name for task in touched if task.touched],
-        },
-    )
-
-
-def _applied(
-    container: str, found: Sources, tasks: list[Task], aside: str, beside: tuple[Obstacle, ...]
-) -> Applied:
-    obstacles = (*beside, *(each for task in tasks for each in task.obstacles))
-    failures = [each for task in tasks for each in task.failures]
-    more = max(0, len(obstacles) - SHOWN) + max(0, len(failures) - SHOWN)
-    return Applied(
-        container=container,
-        made=sum(len(task.made) for task in tasks),
-        updated=sum(len(task.updated) for task in tasks),
-        removed=sum(len(task.removed) for task in tasks),
-        kept=tuple(path for task in tasks for path in task.kept),
-        aside=aside if os.path.isdir(aside) else "",  # noqa: PTH112 as text
-        worktrees=tuple(task.tree.name for task in tasks if task.touched),
-        refused=tuple(found.refused),
-        obstacles=tuple(obstacles[:SHOWN]),
-        failures=tuple(failures[:SHOWN]),
-        more=more,
-    )

@@ -13,9 +13,7 @@ SECTIONS = (
         (
             Entry("add", "worktree_add", "add", "Make a worktree of TYPE, or go there."),
             Entry("list", "worktree_list", "list_", "List this repository's worktrees, and how each stands."),
-            Entry(
-                "show", "worktree_list", "show", "Show one: branch, work, holder, what it is for."
-            ),
+            Entry("show", "worktree_list", "show", "Show one: branch, work, holder, what it is for."),
             Entry("path", "worktree_list", "path", "Print where a worktree lies."),
             Entry("adopt", "worktree_mend", "adopt", "Take in a worktree that was made by other means."),
         ),

@@ -134,7 +134,7 @@ def test_b_makes_a_worktree_and_its_tab_where_the_hook_asks(
     opened = opened_in(zellij, home, trunk, columns=120)
     menu(opened, "b", "types: feat, fix")
     opened.line("review 12")
-    opened.window.wait_for("zdriver review PR --tab")
+    opened.window.wait_for("zdriver review PR fetches it")
     opened.keys("C-u")
     opened.line("feat taken")
     screen = opened.window.wait_for("feat-taken")

@@ -277,6 +277,12 @@ def test_variables_are_for_a_shell(shop: Shop, cli: Cli) -> None:
 # -- types ---------------------------------------------------------------------------------
 
 
+def test_a_review_is_not_made_by_a_name(shop: Shop, cli: Cli) -> None:
+    assert cli.refused("worktree", "add", "review", "12", cwd=shop.trunk) == (2, "invalid_input")
+    assert "zdriver review PR" in cli("worktree", "add", "review", "12", cwd=shop.trunk).stderr
+    assert not shop.container.exists()
+
+
 def test_a_type_of_ones_own_is_a_verb(shop: Shop, cli: Cli, daemons: Daemons) -> None:
     assert cli.refused("chore", "tidy", cwd=shop.trunk) == (2, "invalid_input")
     assert not daemons.pids(), "nothing is stored yet: no daemon is started to say that"

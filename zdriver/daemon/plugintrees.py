@@ -88,8 +88,6 @@ class TreeCalls:
         words = given.text.split(maxsplit=1)
         if len(words) < 2:
             raise InvalidInput("a type and a name are needed", hint="as in: feat user auth")
-        if words[0] == REVIEW:
-            raise InvalidInput("a review is of a pull request", hint="`zdriver review PR --tab` fetches it")
         environ = platform.environ(session.server.pid)
         added = self._worktrees.add(
             words[0],

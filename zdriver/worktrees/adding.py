@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from zdriver.core.clock import to_datetime
-from zdriver.core.errors import Conflict, NotFound
+from zdriver.core.errors import Conflict, InvalidInput, NotFound
 from zdriver.git.tops import top_and_git_dir
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import names, rows, rules
@@ -62,6 +62,8 @@ class Adding:
 
     def add(self, asked: Asked) -> Added:
         """Raises InvalidInput, NotFound, Conflict, Unavailable, and what git says."""
+        if asked.type == rules.REVIEW and asked.pull_request is None:
+            raise InvalidInput("a review is of a pull request", hint="zdriver review PR fetches it")
         repo = self._registry.repo(asked.cwd)
         kind = rules.known_type(asked.type, self._registry.types())
         title = names.title(asked.name)

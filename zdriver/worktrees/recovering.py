@@ -20,7 +20,7 @@ from zdriver.core.errors import Conflict, ZdriverError
 from zdriver.core.killpoint import reached
 from zdriver.git import branches, calling, contents, keeping, refs, submodules, worktrees
 from zdriver.storage.port import Transaction
-from zdriver.worktrees import removal_rules, rows, trash, trash_folders
+from zdriver.worktrees import distrust, removal_rules, rows, trash, trash_folders
 from zdriver.worktrees.creating import EMPTY_SUBMODULES, refuse_in_the_way
 from zdriver.worktrees.inspecting import look_inside
 from zdriver.worktrees.journal import Journal, Ticket
@@ -111,6 +111,7 @@ class Recovering:
             base=ticket.head,
             new_branch=bool(ticket.making),
             lock=_mark(ticket),
+            env=distrust.without_their_hooks(git_dir, {}),
         )
         _at("checked-out")
         own = keeping.pointed(str(top))

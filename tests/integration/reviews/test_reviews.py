@@ -259,7 +259,9 @@ def test_hooks_of_git_that_come_with_the_commits_do_not_run(
     author.commit("more", "x\n")
     site.hub.push(123)
     assert site.review(123).updated
-    assert (ran.read_text() if ran.exists() else "") == ("" if where == ".husky" else "hooks\nhooks\n")
+    removed = site.driver.worktrees.remove("review-123", cwd=site.cwd)
+    site.driver.worktrees.recover(removed.id, cwd=site.cwd)
+    assert (ran.read_text() if ran.exists() else "") == ("" if where == ".husky" else "hooks\n" * 3)
 
 
 def test_what_is_copied_is_for_the_trunk_to_say(site: Site) -> None:

@@ -25,8 +25,9 @@ BURST = 32
 LONGEST, LONGEST_BURST = 0.1, 5.0
 #: Seconds between two looks at which worktrees there are, however much is committed.
 LOOK_EVERY = 0.25
-#: Seconds until what the system did not let be done is tried again.
-AGAIN = 60.0
+#: Seconds until what could not be done is tried again: at first, for it may have been in the middle of a
+#: change, four times as long each time, and at most.
+AGAIN_FIRST, AGAIN = 1.0, 60.0
 
 
 class Syncing:
@@ -43,6 +44,7 @@ class Syncing:
         self._ending = False
         self._due: Changes = {}
         self._again: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
         self._trees: dict[str, dict[str, str]] = {}
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -189,14 +191,14 @@ class Syncing:
                 self._bring(container, None if paths is None else tuple(sorted(paths)))
             except Exception:  # of one container: the others are served all the same
                 log.exception("sync: %s", container)
-                self._again[container] = time.monotonic() + AGAIN
+                self._later(container)
 
     def _bring(self, container: str, scope: tuple[str, ...] | None, only: str = "") -> None:
         try:
             done = self._service.bring(container, scope, only=only)
         except ZdriverError as error:
             log.warning("sync: %s; %s", error.message, error.hint)
-            self._again[container] = time.monotonic() + AGAIN
+            self._later(container)
             return
         if done.made or done.updated or done.removed:
             log.info(
@@ -206,7 +208,14 @@ class Syncing:
         for failure in done.failures:
             log.warning("sync: %s/%s: %s; %s", failure.worktree, failure.path, failure.reason, failure.hint)
         if done.failures:
-            self._again[container] = time.monotonic() + AGAIN
+            self._later(container)
+        else:
+            self._pauses.pop(container, None)
+
+    def _later(self, container: str) -> None:
+        pause = self._pauses.get(container, AGAIN_FIRST)
+        self._pauses[container] = min(4 * pause, AGAIN)
+        self._again[container] = time.monotonic() + pause
 
     def _look(self) -> None:
         """Which repositories and worktrees there are by now: what is new, or has moved, gets its links."""

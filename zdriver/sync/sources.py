@@ -228,7 +228,7 @@ class _Look:
         try:
             with os.scandir(here) as entries:
                 found = sorted((entry.name, entry.is_symlink()) for entry in entries)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # another thing since it was looked at
             return
         except OSError as error:
             # What is in it may be there all the same: taking out its links would be wrong.

@@ -221,6 +221,16 @@ def test_a_file_that_is_written_all_the_time_holds_up_no_other(followed: Followe
         writer.join()
 
 
+def test_what_was_in_the_way_for_a_moment_is_tried_again_soon(followed: Followed) -> None:
+    """Nothing more happens under sync/ that would be a reason to look."""
+    lock = followed.trunk / ".git/info/exclude.lock"
+    lock.touch()
+    followed.put("one")
+    until(lambda: "exclude.lock" in followed.daemons.log(), what="that it is said", deadline=20)
+    lock.unlink()
+    followed.has("one")
+
+
 def test_what_the_system_refuses_is_exit_code_1_on_the_command_line(followed: Followed, cli: Cli) -> None:
     followed.put("one")
     followed.has("one")

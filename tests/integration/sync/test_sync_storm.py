@@ -108,6 +108,8 @@ def test_after_a_storm_every_worktree_has_what_sync_has(home: Home, daemons: Dae
             lambda wanted=wanted: [ours(top, container) for top in tops] == [wanted, wanted],  # type: ignore[misc]
             what="what sync/ has",
             deadline=30,
-            shows=lambda wanted=wanted: str((wanted, [ours(top, container) for top in tops])),  # type: ignore[misc]
+            shows=lambda wanted=wanted: (
+                f"{wanted}\n{[ours(top, container) for top in tops]}\n{daemons.log()[-3000:]}"
+            ),  # type: ignore[misc]
         )
         until(lambda: all(map(clean, tops)), what="nothing in git status", deadline=20)

@@ -68,8 +68,12 @@ class Hands:
         fresh, content = self._written(folder, name, want)
         reach("written")
         try:
-            _into_place(folder, fresh, name)
-        except FileExistsError as error:
+            try:
+                _into_place(folder, fresh, name)
+            except FileExistsError:
+                self._clear_folders(path, folder, name)
+                _into_place(folder, fresh, name)
+        except OSError as error:
             os.unlink(fresh, dir_fd=folder)
             raise InTheWay(path) from error
         return content

@@ -38,7 +38,7 @@ class Look:
             read = "copy" in (want and want.kind, was and was.kind)
             return Found("file", digest(whole) if read else "")
         if stat.S_ISDIR(mode):
-            inside = frozenset(self._inside(path)) if want and want.kind == "link" else frozenset()
+            inside = frozenset(self._inside(path)) if want else frozenset()
             return Found("folder", inside=inside)
         return Found("other")
 

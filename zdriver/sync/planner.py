@@ -7,7 +7,7 @@ ours to change or take away; everything else is its owner's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Literal
 
 import msgspec
@@ -130,13 +130,14 @@ def plan(
         decided.setdefault(type(out), []).append(out)
         if isinstance(out, Remove):
             going.add(path)
+    made = {above for path, was in recorded.items() for above in _made_for(path, was)}
     for path in sorted(wanted):
-        seen = _after(found.get(path, _NOTHING), going)
-        made = _settled(path, wanted[path], recorded.get(path), seen, path in tracked, path in force)
-        if isinstance(made, str):
-            (changed if made == "changed" else standing).append(path)
-        elif made is not None:
-            decided.setdefault(type(made), []).append(made)
+        seen = _after(found.get(path, _NOTHING), going, made=path in made)
+        step = _settled(path, wanted[path], recorded.get(path), seen, path in tracked, path in force)
+        if isinstance(step, str):
+            (changed if step == "changed" else standing).append(path)
+        elif step is not None:
+            decided.setdefault(type(step), []).append(step)
     return Plan(
         removals=tuple(decided.get(Remove, ())),  # type: ignore[arg-type]  # sorted by their types above
         replaces=tuple(decided.get(Replace, ())),  # type: ignore[arg-type]
@@ -165,11 +166,18 @@ def _as_it_came(was: Recorded, seen: Found) -> Recorded:
     return msgspec.structs.replace(was, next=None, done=was.done and not is_ours(was, seen))
 
 
-def _after(seen: Found, going: Set[str]) -> Found:
-    """What is there once those that go are gone."""
+def _made_for(path: str, was: Recorded) -> Iterator[str]:
+    """The folders that were made for it."""
+    for _ in range(was.folders):
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _after(seen: Found, going: Set[str], *, made: bool) -> Found:
+    """What is there once those that go are gone. made: a folder there was made for one of them."""
     if seen.kind == "blocked" and seen.by in going:
         return _NOTHING
-    if seen.kind == "folder" and seen.inside and seen.inside <= going:
+    if seen.kind == "folder" and (seen.inside or made) and seen.inside <= going:
         return _NOTHING
     return seen
 

@@ -374,6 +374,27 @@ def test_a_link_in_sync_is_judged_again_when_what_it_leads_to_comes_or_goes(
     assert place.service.bring(container, ("link",)).worktrees == ()
 
 
+@pytest.mark.parametrize("mode", ["link", "copy"])
+@pytest.mark.parametrize("left", [True, False], ids=["as it was", "emptied"])
+def test_a_file_takes_the_place_of_a_folder_that_was_made_for_links(
+    place: Place, mode: str, left: bool
+) -> None:
+    """At once, also where a killed application, or the user, left that folder empty."""
+    inside = place.put("repo/thing/in/it")
+    place.rules(f'"thing" = "{mode}"', '"thing/in/it" = "link"')
+    place.apply()
+    if not left:
+        (place.trunk / "thing/in/it").unlink()
+    inside.unlink()
+    inside.parent.rmdir()
+    inside.parent.parent.rmdir()
+    place.put("repo/thing", "a file")
+    done = place.apply()
+    assert (done.made, done.obstacles) == (1, ())
+    assert (place.trunk / "thing").read_text() == "a file"
+    assert (place.trunk / "thing").is_symlink() is (mode == "link")
+
+
 @pytest.mark.parametrize("scope", ["config", "config/x", "config/x/y", "other"])
 def test_a_change_applied_by_its_path_is_what_a_full_application_finds(place: Place, scope: str) -> None:
     place.put("global/config/x/y", "1")

@@ -7,6 +7,8 @@ and every character that means something is escaped.
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import threading
 from collections.abc import Iterable
@@ -105,16 +107,22 @@ def _split(text: bytes) -> tuple[bytes, list[bytes], bytes]:
 
 
 def _write(file: Path, data: bytes) -> None:
-    """As git changes its files: under a name.lock, then renamed."""
+    """Under another name, then renamed; not under name.lock: one that a kill left would stay for ever."""
     lock = file.with_name(f"{file.name}.lock")
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~umask.of()
-    fd = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    if lock.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(lock))
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
+    fresh = file.with_name(f"{file.name}.zdriver")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(fd, "wb") as opened:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            opened.truncate(0)
             opened.write(data)
-            os.fchmod(opened.fileno(), mode)
-        lock.rename(file)
+            opened.flush()
+            os.fchmod(fd, mode)
+            fresh.rename(file)
     except BaseException:
         with contextlib.suppress(OSError):
-            lock.unlink()
+            fresh.unlink()
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -49,7 +50,7 @@ class Followed:
         for folder, folders, names in os.walk(top):
             for name in (*names, *folders):
                 file = Path(folder, name)
-                if file.is_symlink():
+                with contextlib.suppress(OSError):  # no link, or not any more
                     found[str(file.relative_to(top))] = str(file.readlink())
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from tests.integration.sync.conftest import Place, clean, git, mounted
 from zdriver.core.errors import Conflict, Unavailable
+from zdriver.git import excludes
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.sync import sources
 from zdriver.sync.patterns import Rules
@@ -78,6 +80,21 @@ def test_while_another_changes_info_exclude_nothing_is_made_that_git_would_show(
     place.apply()
     (place.trunk / ".env").write_text("mine")
     assert not clean(place.trunk), "a file of one's own is not hidden for what was there before"
+
+
+def test_a_kill_while_info_exclude_is_written_is_in_nobodys_way(place: Place) -> None:
+    place.put("repo/.env")
+    pid = os.fork()
+    if pid == 0:
+        os.fchmod = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            excludes.change(str(place.trunk / ".git"), ["killed"])
+        finally:
+            os._exit(1)
+    assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+    assert place.apply().made == 1
+    assert clean(place.trunk)
+    assert sorted(file.name for file in (place.trunk / ".git/info").iterdir()) == ["exclude"]
 
 
 def test_what_others_write_into_info_exclude_stays_and_what_they_take_out_comes_back(place: Place) -> None:

@@ -77,7 +77,8 @@ def ours(top: Path, container: Path) -> dict[str, str]:
             file = Path(folder, name)
             if name.startswith(BESIDE):
                 found[name] = ""
-            elif file.is_symlink():
+                continue
+            with contextlib.suppress(OSError):  # no link, or not any more
                 source = os.path.normpath(file.parent / file.readlink())
                 found[str(file.relative_to(top))] = str(Path(source).relative_to(container))
     return found

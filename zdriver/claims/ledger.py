@@ -67,9 +67,9 @@ class Ledger:
         if (lost := self.read(unit)) is not None:
             raise lost
 
-    def holder(self, worktree_id: str) -> Claim | None:
-        """The live claim; an expired one counts as none. Raises NotFound."""
-        row, now = self.current(worktree_id)
+    def holder(self, worktree_id: str, found: tuple[Row, int] | None = None) -> Claim | None:
+        """The live claim; an expired one counts as none. `found`: what `current` says. Raises NotFound."""
+        row, now = found or self.current(worktree_id)
         return None if row["id"] is None or row["expires_at"] <= now else rows.claim(row)
 
     def check(self, worktree_id: str, *, agent: str, token: int = 0) -> None:

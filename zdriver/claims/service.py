@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, TypedDict, TypeVar
+from typing import NamedTuple, Protocol, TypedDict, TypeVar
 
 import msgspec
 
@@ -36,6 +36,14 @@ class Find(Protocol):
 class _Who(TypedDict):
     pid: int
     session: str
+
+
+class _Meant(NamedTuple):
+    """The worktree that a name means."""
+
+    id: str
+    name: str
+    found: tuple[Row, int] | None  #: of `claim.current`, and the store's time, where that was read with it
 
 
 class ClaimsService:
@@ -73,7 +81,7 @@ class ClaimsService:
         request: str = "",
     ) -> Claim:
         agent, length, who = self._who(agent, lease, pid, session)
-        worktree = self._find(name, cwd)[1]
+        worktree = self._meant(name, cwd)
 
         def unit(book: Book) -> Outcome:
             if book.claim is not None and book.claim.agent == agent:
@@ -81,7 +89,7 @@ class ClaimsService:
             taken = book.take(id=new_id(), agent=agent, lease=length, **who)
             return Outcome(claim=taken, holder=book.claim)
 
-        before = self._ledger.holder(worktree.id)
+        before = self._ledger.holder(worktree.id, worktree.found)
         if before is not None and before.agent != agent and not request:
             self._refuse_held(before)
         asked = ("claim", worktree.id, agent, length)
@@ -105,7 +113,7 @@ class ClaimsService:
     ) -> Claim:
         agent, length, who = self._who(agent, lease, pid, session)
         reason = rules.reason(reason)
-        worktree = self._find(name, cwd)[1]
+        worktree = self._meant(name, cwd)
 
         def unit(book: Book) -> Outcome:
             if book.claim is not None and book.claim.agent == agent:
@@ -129,7 +137,7 @@ class ClaimsService:
         request: str = "",
     ) -> Claim:
         agent, length, who = self._who(agent, lease, 0, "")
-        worktree = self._find(name, cwd)[1]
+        worktree = self._meant(name, cwd)
 
         def unit(book: Book) -> Outcome:
             mine = book.claim is not None and book.claim.agent == agent
@@ -144,7 +152,7 @@ class ClaimsService:
         self, name: str, *, token: int = 0, cwd: str = "", agent: str = "", request: str = ""
     ) -> Claim:
         agent = rules.agent(agent or caller.agent())
-        worktree = self._find(name, cwd)[1]
+        worktree = self._meant(name, cwd)
 
         def unit(book: Book) -> Outcome:
             mine = book.claim is not None and book.claim.agent == agent
@@ -198,7 +206,7 @@ class ClaimsService:
         if not 0 <= seconds <= rules.ASK:
             raise InvalidInput(f"seconds is {seconds:g}", hint=f"0 to {rules.ASK:g}, then ask again")
         ticket = rules.ticket(ticket) if ticket else new_id()
-        worktree = self._find(name, cwd)[1]
+        worktree = self._meant(name, cwd)
 
         def unit(book: Book) -> Outcome:
             there = book.claim
@@ -244,18 +252,9 @@ class ClaimsService:
     # ---- asking -------------------------------------------------------------------------
 
     def check(self, name: str, *, token: int = 0, cwd: str = "", agent: str = "") -> Claim | None:
-        agent, cwd = agent or caller.agent(), cwd or caller.cwd()
-        top = worktree_top(cwd)
-        found: tuple[Row, int] | None = None
-        if (
-            top is not None and name.isprintable()
-        ):  # most often it is a whole name, and one statement knows all
-            found = self._ledger.read(
-                lambda tx: at(tx, tx.one("claim.beside", host=self._host, top=top, name=name, now=tx.now()))
-            )
-        if found is None:
-            worktree_id = self._find(name, cwd)[1].id
-            found = self._ledger.current(worktree_id)
+        agent = agent or caller.agent()
+        worktree = self._meant(name, cwd)
+        found = worktree.found or self._ledger.current(worktree.id)
         return self._ledger.judged(*found, agent=agent, token=token)
 
     def list(
@@ -271,6 +270,19 @@ class ClaimsService:
             return tx.all("claim.live", worktree_id=of, now=tx.now())[:limit]
 
         return tuple(rows.claim(row) for row in self._ledger.read(unit))
+
+    def _meant(self, name: str, cwd: str) -> _Meant:
+        """Most often it is a whole name, asked for in a worktree beside it: one statement knows all."""
+        cwd = cwd or caller.cwd()
+        top = worktree_top(cwd) if name and name.isprintable() else None
+        if top is not None:
+            found = self._ledger.read(
+                lambda tx: at(tx, tx.one("claim.beside", host=self._host, top=top, name=name, now=tx.now()))
+            )
+            if found is not None:
+                return _Meant(found[0]["worktree_id"], found[0]["worktree"], found)
+        worktree = self._find(name, cwd)[1]
+        return _Meant(worktree.id, worktree.name, None)
 
     # ---- time ---------------------------------------------------------------------------
 
@@ -321,7 +333,7 @@ class ClaimsService:
     def _refuse_held(self, holder: Claim) -> None:
         raise rules.held(holder, to_datetime(self._ledger.read(lambda tx: tx.now())))
 
-    def _held(self, done: Outcome, worktree: Worktree) -> Claim:
+    def _held(self, done: Outcome, worktree: _Meant) -> Claim:
         """What was asked for, or who has it instead."""
         if done.claim is not None:
             return done.claim
@@ -332,7 +344,7 @@ class ClaimsService:
             hint="`zdriver worktree repair` settles what was killed",
         )
 
-    def _mine(self, done: Outcome, worktree: Worktree, agent: str, token: int) -> Claim:
+    def _mine(self, done: Outcome, worktree: _Meant, agent: str, token: int) -> Claim:
         if done.claim is not None:
             return done.claim
         if token:

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from zdriver.core.errors import ZdriverError
 from zdriver.storage.port import Store
+from zdriver.sync.retries import Retries
 from zdriver.sync.service import SyncService
 from zdriver.sync.watching import EVERYTHING, Changes, Watching
 
@@ -25,9 +26,6 @@ BURST = 32
 LONGEST, LONGEST_BURST = 0.1, 5.0
 #: Seconds between two looks at which worktrees there are, however much is committed.
 LOOK_EVERY = 0.25
-#: Seconds until what could not be done is tried again: at first, for it may have been in the middle of a
-#: change, four times as long each time, and at most.
-AGAIN_FIRST, AGAIN = 1.0, 60.0
 
 
 class Syncing:
@@ -43,8 +41,7 @@ class Syncing:
         self._woken = False
         self._ending = False
         self._due: Changes = {}
-        self._again: dict[str, float] = {}
-        self._pauses: dict[str, float] = {}
+        self._retries = Retries()
         self._trees: dict[str, dict[str, str]] = {}
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -128,18 +125,16 @@ class Syncing:
             if self._due or self._ending:
                 return
             fd = -1 if self._watching is None else self._watching.fileno()
-        ends = list(self._again.values())
+        ends = [] if (retry := self._retries.next()) is None else [retry]
         if self._woken:
             ends.append(looked + LOOK_EVERY)
         timeout = max(0.0, min(ends) - time.monotonic()) if ends else None
         self._poll(fd, timeout)
-        for container, at in list(self._again.items()):
-            if at <= time.monotonic():
-                del self._again[container]
-                with self._lock:
-                    if self._watching is not None:  # a disk may be mounted by now
-                        self._watching.follow(container)
-                    self._due[container] = None
+        for container in self._retries.due(time.monotonic()):
+            with self._lock:
+                if self._watching is not None:  # a disk may be mounted by now
+                    self._watching.follow(container)
+                self._due[container] = None
 
     def _poll(self, fd: int, timeout: float | None) -> bool:
         """Whether inotify has something."""
@@ -191,14 +186,14 @@ class Syncing:
                 self._bring(container, None if paths is None else tuple(sorted(paths)))
             except Exception:  # of one container: the others are served all the same
                 log.exception("sync: %s", container)
-                self._later(container)
+                self._retries.failed(container, time.monotonic())
 
     def _bring(self, container: str, scope: tuple[str, ...] | None, only: str = "") -> None:
         try:
             done = self._service.bring(container, scope, only=only)
         except ZdriverError as error:
             log.warning("sync: %s; %s", error.message, error.hint)
-            self._later(container)
+            self._retries.failed(container, time.monotonic())
             return
         if done.made or done.updated or done.removed:
             log.info(
@@ -208,14 +203,9 @@ class Syncing:
         for failure in done.failures:
             log.warning("sync: %s/%s: %s; %s", failure.worktree, failure.path, failure.reason, failure.hint)
         if done.failures:
-            self._later(container)
+            self._retries.failed(container, time.monotonic())
         else:
-            self._pauses.pop(container, None)
-
-    def _later(self, container: str) -> None:
-        pause = self._pauses.get(container, AGAIN_FIRST)
-        self._pauses[container] = min(4 * pause, AGAIN)
-        self._again[container] = time.monotonic() + pause
+            self._retries.done(container)
 
     def _look(self) -> None:
         """Which repositories and worktrees there are by now: what is new, or has moved, gets its links."""

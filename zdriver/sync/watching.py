@@ -98,7 +98,8 @@ class Watching:
             spots = self._spots.get(event.watch, set())
             if event.mask & inotify.IGNORED:
                 for spot in self._spots.pop(event.watch, set()):
-                    self._watches.pop(spot, None)
+                    if self._watches.get(spot) == event.watch:  # not of the folder that took its place
+                        del self._watches[spot]
                 continue
             for spot in list(spots):
                 self._one(spot, event, found)

@@ -103,8 +103,8 @@ def test_after_a_storm_every_worktree_has_what_sync_has(home: Home, daemons: Dae
             for _ in range(20):
                 storm.change()
             (container / "sync/repo").mkdir(exist_ok=True)  # an empty sync/ is not a deleted one
-        with zdriver.connect() as driver:  # events may be missed in it (docs/next.md)
-            driver.sync.apply(cwd=str(trunk))
+        with zdriver.connect() as driver:  # starts the daemon where it was killed
+            driver.sync.status(cwd=str(trunk))
         wanted = {path: each.source for path, each in scan(str(container), Rules()).files.items()}
         until(
             lambda wanted=wanted: [ours(top, container) for top in tops] == [wanted, wanted],  # type: ignore[misc]

@@ -17,6 +17,11 @@ from zdriver.testing.waiting import until
 
 ANSWER = 5.0  #: seconds Zellij gets for one answer
 PATIENCE = 20.0  #: seconds for an answer at all
+#: Actions that, done twice, are done once; and those that make or close something.
+_REPEATABLE = frozenset(
+    ("rename-tab", "rename-tab-by-id", "rename-pane", "focus-pane-id", "go-to-tab", "go-to-tab-name")
+)
+_ONCE = frozenset(("new-pane", "new-tab", "close-pane", "close-tab"))
 
 #: Zellij's own title of a pane that nobody named.
 _UNNAMED = re.compile(r"Pane #\d+")
@@ -73,24 +78,37 @@ class Session:
         """`zellij action …`; its output. Raises CalledProcessError and TimeoutExpired.
 
         A Zellij that is busy may not find its own session; nothing was done then, so it is asked again.
+        And its client may never end, though all is done: it is started again where that does no harm;
+        where it does, the caller sees by what is there whether it was done.
         """
+        again, once = words[0] in _REPEATABLE, words[0] in _ONCE
 
         def done() -> subprocess.CompletedProcess[str] | None:
-            found = subprocess.run(
-                [self.home.zellij, "--session", self.name, "action", *words],
-                env=self.home.env,
-                cwd=self.home.path,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=deadline,
-            )
+            try:
+                found = self._act(words, ANSWER if again else PATIENCE if once else deadline)
+            except subprocess.TimeoutExpired:
+                if again:
+                    return None
+                if once:
+                    return subprocess.CompletedProcess(words, 0, "", "")
+                raise
             return None if found.returncode and "no active session" in found.stderr else found
 
-        found = until(done, what=f"{self.name} to be found", deadline=deadline)
+        found = until(done, what=f"{self.name} to do {words[0]}", deadline=deadline)
         found.check_returncode()
         return found.stdout
+
+    def _act(self, words: tuple[str, ...], timeout: float) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.home.zellij, "--session", self.name, "action", *words],
+            env=self.home.env,
+            cwd=self.home.path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
 
     def ask(self, *words: str) -> str:
         """An `action` that only asks, and always says something.

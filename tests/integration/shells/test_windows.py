@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.integration.commands import Cli
 from tests.integration.shells.conftest import beside
 from tests.integration.shells.speaking import Shell
-from zdriver.core import platform
+from zdriver.core import platform, tty
 from zdriver.testing import Home, Terminal, until
 
 UP, DOWN, CTRL_C, ESCAPE, TAB = "\x1b[A", "\x1b[B", "\x03", "\x1b", "\t"
@@ -15,7 +15,11 @@ UP, DOWN, CTRL_C, ESCAPE, TAB = "\x1b[A", "\x1b[B", "\x03", "\x1b", "\t"
 
 def at_the_prompt(window: Terminal) -> None:
     """What is typed before that goes with the key: the terminal empties its queue."""
-    until(lambda: platform.foreground(window.pid) == window.pid, what="the shell to have its terminal")
+
+    def reads_keys() -> bool:
+        return platform.foreground(window.pid) == window.pid and tty.is_raw(tty.path(window.pid))
+
+    until(reads_keys, what="the shell to have its terminal, and to read single keys from it")
 
 
 def test_choosing_from_the_list(shell: Shell, app: Path) -> None:

@@ -135,7 +135,7 @@ class Bridges:
 
     def sessions(self) -> tuple[str, ...]:
         with self._lock:
-            live = [session for session in self._sessions.values() if session.connected]
+            live = [each for each in self._sessions.values() if each.connected and each.root]
         names = [session.zellij_session for session in live]
         # Shells of a renamed one ask by the old name.
         names += (name for session in live for name in sorted(session.former) if name)

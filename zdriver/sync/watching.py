@@ -90,7 +90,8 @@ class Watching:
     def changes(self) -> Changes:
         """What came since the last call."""
         found: Changes = {}
-        for event in self._notify.read():
+        # All of them first: what comes while a folder is looked at anew belongs to the next round.
+        for event in list(self._notify.read()):
             if event.mask & inotify.OVERFLOW:
                 for container in list(self._rules):
                     self._again(container, found)

@@ -12,6 +12,7 @@ from zdriver.daemon.api import DaemonApi
 from zdriver.hooks.api import HooksApi
 from zdriver.importing.api import ImportsApi
 from zdriver.rpc.events_api import EventsApi
+from zdriver.rpc.methods import declared_by
 from zdriver.sync.api import SyncApi
 from zdriver.worktrees.api import WorktreesApi
 from zdriver.worktrees.reviews_api import ReviewsApi
@@ -35,8 +36,8 @@ SERVICES: dict[str, type[Any]] = {
 def rows() -> list[str]:
     found = []
     for service, api in SERVICES.items():
-        for name, method in vars(api).items():
-            if not name.startswith("_") and callable(method):
+        for name, method in declared_by(api).items():
+            if callable(method):
                 signature = inspect.signature(method)
                 parameters = ", ".join(map(_parameter, list(signature.parameters.values())[1:]))
                 result = str(signature.return_annotation).replace("|", "or").replace("None", "null")

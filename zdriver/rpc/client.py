@@ -25,7 +25,7 @@ from zdriver.core.build import build_id
 from zdriver.core.errors import Unavailable
 from zdriver.core.ids import new_id
 from zdriver.rpc.framing import Framing
-from zdriver.rpc.methods import parameters
+from zdriver.rpc.methods import declared_by, parameters
 from zdriver.rpc.protocol import PROTOCOL, Response, Welcome, as_error, request_line
 
 #: Seconds to wait for an answer.
@@ -270,19 +270,19 @@ class _Proxy:
         return f"<zdriver {self._service} over a socket>"
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("_") or name not in vars(self._api):
+        declared = None if name.startswith("_") else declared_by(self._api).get(name)
+        if declared is None:
             raise AttributeError(f"{self._service} has no method {name!r}")
-        method = _bind(self._connection, _stub(f"{self._service}.{name}", vars(self._api)[name]))
+        method = _bind(self._connection, _stub(f"{self._service}.{name}", declared))
         setattr(self, name, method)
         return method
 
 
-def prepare(service: str, api: type[Any]) -> None:
+def prepare(service: str, api: type) -> None:
     """Do now what the first call of each method would have to: for a process that forks others."""
     own_build()
-    for name, declared in vars(api).items():
-        if not name.startswith("_"):
-            _stub(f"{service}.{name}", declared)
+    for name, declared in declared_by(api).items():
+        _stub(f"{service}.{name}", declared)
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
@@ -91,14 +92,25 @@ class Method:
         return self._call(**arguments)
 
 
+@cache
+def declared_by(api: type) -> dict[str, Any]:
+    """The public names of a Protocol, then those of the ones it extends."""
+    found: dict[str, Any] = {}
+    for each in api.__mro__:
+        for name, value in vars(each).items():
+            if not name.startswith("_"):
+                found.setdefault(name, value)
+    return found
+
+
 class MethodTable:
     def __init__(self) -> None:
         self._methods: dict[str, Method] = {}
 
     def add(self, service: str, api: type, implementation: object) -> None:
         """Every public method that `api` declares, as `service.method`."""
-        for name, declared in vars(api).items():
-            if not name.startswith("_") and callable(declared):
+        for name, declared in declared_by(api).items():
+            if callable(declared):
                 whole = f"{service}.{name}"
                 self._methods[whole] = Method(whole, declared, getattr(implementation, name))
 

@@ -23,61 +23,8 @@ from zdriver.worktrees.model import (
 )
 
 
-class WorktreesApi(Protocol):
-    """Service name: `worktrees`."""
-
-    def add(
-        self,
-        type: str,
-        name: str,
-        *,
-        base: str = "",
-        branch: str = "",
-        cwd: str = "",
-        agent: str = "",
-        env: dict[str, str] | None = None,
-        request: str = "",
-    ) -> Added:
-        """Make it, or find it where it is there already. Raises Conflict, InvalidInput."""
-        ...
-
-    def list(self, *, cwd: str = "", conditions: bool = True) -> tuple[Line, ...]:
-        """Of the caller's repository, the trunk first. `conditions`: ask git how each stands."""
-        ...
-
-    def show(self, name: str = "", *, cwd: str = "") -> Line:
-        """ "" means the one the caller stands in."""
-        ...
-
-    def find(self, query: str = "", *, cwd: str = "", previous: str = "") -> tuple[Worktree, ...]:
-        """For `go`: best match first; "trunk", "-" (`previous` is a path) and a name are exact."""
-        ...
-
-    def used(self, name: str = "", *, cwd: str = "") -> Worktree:
-        """Somebody goes there now: `find` without a query has it before those used longer ago."""
-        ...
-
-    def adopt(
-        self, path: str, *, type: str = "", cwd: str = "", agent: str = "", request: str = ""
-    ) -> Worktree:
-        """Take in a worktree that was made by other means. It stays where it is."""
-        ...
-
-    def repair(self, *, cwd: str = "", agent: str = "", dry_run: bool = False) -> tuple[Repaired, ...]:
-        """Finish or roll back what was killed, mend links between git and folders."""
-        ...
-
-    def types(self) -> tuple[WorktreeType, ...]: ...
-
-    def add_type(
-        self, name: str, *, description: str = "", base: str = "", request: str = ""
-    ) -> WorktreeType: ...
-
-    def remove_type(self, name: str, *, request: str = "") -> WorktreeType: ...
-
-    def environment(self, name: str = "", *, cwd: str = "") -> dict[str, str]:
-        """What `.zdriver.toml` leased for it: ports by variable, and ZDRIVER_WORKTREE."""
-        ...
+class RemovalsApi(Protocol):
+    """What takes worktrees away, and brings them back."""
 
     def remove(
         self,
@@ -140,4 +87,61 @@ class WorktreesApi(Protocol):
         request: str = "",
     ) -> Merged:
         """Into its base, locally; `how`: merge, squash or rebase. A conflict leaves all as it was."""
+        ...
+
+
+class WorktreesApi(RemovalsApi, Protocol):
+    """Service name: `worktrees`."""
+
+    def add(
+        self,
+        type: str,
+        name: str,
+        *,
+        base: str = "",
+        branch: str = "",
+        cwd: str = "",
+        agent: str = "",
+        env: dict[str, str] | None = None,
+        request: str = "",
+    ) -> Added:
+        """Make it, or find it where it is there already. Raises Conflict, InvalidInput."""
+        ...
+
+    def list(self, *, cwd: str = "", conditions: bool = True) -> tuple[Line, ...]:
+        """Of the caller's repository, the trunk first. `conditions`: ask git how each stands."""
+        ...
+
+    def show(self, name: str = "", *, cwd: str = "") -> Line:
+        """ "" means the one the caller stands in."""
+        ...
+
+    def find(self, query: str = "", *, cwd: str = "", previous: str = "") -> tuple[Worktree, ...]:
+        """For `go`: best match first; "trunk", "-" (`previous` is a path) and a name are exact."""
+        ...
+
+    def used(self, name: str = "", *, cwd: str = "") -> Worktree:
+        """Somebody goes there now: `find` without a query has it before those used longer ago."""
+        ...
+
+    def adopt(
+        self, path: str, *, type: str = "", cwd: str = "", agent: str = "", request: str = ""
+    ) -> Worktree:
+        """Take in a worktree that was made by other means. It stays where it is."""
+        ...
+
+    def repair(self, *, cwd: str = "", agent: str = "", dry_run: bool = False) -> tuple[Repaired, ...]:
+        """Finish or roll back what was killed, mend links between git and folders."""
+        ...
+
+    def types(self) -> tuple[WorktreeType, ...]: ...
+
+    def add_type(
+        self, name: str, *, description: str = "", base: str = "", request: str = ""
+    ) -> WorktreeType: ...
+
+    def remove_type(self, name: str, *, request: str = "") -> WorktreeType: ...
+
+    def environment(self, name: str = "", *, cwd: str = "") -> dict[str, str]:
+        """What `.zdriver.toml` leased for it: ports by variable, and ZDRIVER_WORKTREE."""
         ...

@@ -8,13 +8,8 @@ import msgspec
 
 from zdriver.claims.model import Claim
 from zdriver.worktrees.model import (
-    Added,
     Linked,
-    Merged,
     Provided,
-    Prunable,
-    Removal,
-    Removed,
     Repaired,
     Repo,
     Worktree,
@@ -75,58 +70,3 @@ class Settler(Protocol):
         Raises Conflict when it can be neither.
         """
         ...
-
-
-class Removals(Protocol):
-    """What takes worktrees away, and brings them back: see `WorktreesApi`."""
-
-    def remove(
-        self,
-        name: str,
-        *,
-        force: bool = False,
-        delete_remote: bool = False,
-        token: int = 0,
-        cwd: str = "",
-        agent: str = "",
-        env: dict[str, str] | None = None,
-        pids: tuple[int, ...] = (),
-        request: str = "",
-    ) -> Removed: ...
-
-    def removable(
-        self,
-        name: str = "",
-        *,
-        force: bool = False,
-        merging: str = "",
-        token: int = 0,
-        cwd: str = "",
-        agent: str = "",
-        env: dict[str, str] | None = None,
-        pids: tuple[int, ...] = (),
-    ) -> Worktree: ...
-
-    def removals(self, *, cwd: str = "") -> tuple[Removal, ...]: ...
-
-    def recover(self, removal: str, *, cwd: str = "", agent: str = "", request: str = "") -> Added: ...
-
-    def prunable(self, *, cwd: str = "") -> tuple[Prunable, ...]: ...
-
-    def prune(
-        self, names: tuple[str, ...], *, cwd: str = "", agent: str = "", request: str = ""
-    ) -> tuple[Removed, ...]: ...
-
-    def merge(
-        self,
-        name: str = "",
-        *,
-        how: str = "merge",
-        keep: bool = False,
-        token: int = 0,
-        cwd: str = "",
-        agent: str = "",
-        env: dict[str, str] | None = None,
-        pids: tuple[int, ...] = (),
-        request: str = "",
-    ) -> Merged: ...

@@ -1,4 +1,4 @@
-"""Worktrees taken away and brought back: `ports.Removals`, and `ports.Settler` for what was killed."""
+"""Worktrees taken away and brought back: `api.RemovalsApi`, and `ports.Settler` for what was killed."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from zdriver.core.clock import to_datetime
 from zdriver.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import rows, rules
+from zdriver.worktrees.api import RemovalsApi
 from zdriver.worktrees.locks import Locks
 from zdriver.worktrees.model import (
     Added,
@@ -28,7 +29,7 @@ from zdriver.worktrees.model import (
     Worktree,
     WorktreeType,
 )
-from zdriver.worktrees.ports import Guard, Linker, Removals, Resources, Settler
+from zdriver.worktrees.ports import Guard, Linker, Resources, Settler
 from zdriver.worktrees.registry import Registry
 
 if TYPE_CHECKING:  # loaded at the first use: a daemon without worktrees needs none of it
@@ -44,7 +45,7 @@ class WorktreesService:
     def __init__(
         self,
         registry: Registry,
-        removing: Removals | None = None,
+        removing: RemovalsApi | None = None,
         guard: Guard | None = None,
         linker: Linker | None = None,
         resources: Resources | None = None,
@@ -66,7 +67,7 @@ class WorktreesService:
         self._settler = settler
 
     @property
-    def _removing(self) -> Removals:
+    def _removing(self) -> RemovalsApi:
         if self._removals is None:
             raise Unavailable("nothing is removed here", hint="use zdriver.connect()")
         return self._removals

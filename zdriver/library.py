@@ -12,7 +12,7 @@ Both give the same typed services; `connect` asks the daemon (and starts it if n
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self, TypeVar, get_type_hints
@@ -75,10 +75,11 @@ class Driver:
     def _call(self, method: str, result: type[T], params: dict[str, Any]) -> T:
         raise Unavailable(f"{method} needs the daemon", hint="use zdriver.connect()")
 
-    def follow(self, after: int | None = None) -> Iterator[Logged]:
+    def follow(self, after: int | None = None) -> Generator[Logged, None, None]:
         """Every event from now on (or after that cursor) as it happens, each once and in order.
 
-        It goes on over restarts of the daemon. Raises Unavailable when that cannot be reached.
+        It goes on over restarts of the daemon, until it is closed. Raises Unavailable when that cannot
+        be reached.
         """
         raise Unavailable("following events needs the daemon", hint="use zdriver.connect()")
 
@@ -125,7 +126,7 @@ class Connected(Driver):
 
         return msgspec.json.decode(self.connection.call(method, params), type=result)
 
-    def follow(self, after: int | None = None) -> Iterator[Logged]:
+    def follow(self, after: int | None = None) -> Generator[Logged, None, None]:
         from zdriver.rpc.following import follow
 
         return follow(self.connection.another(), after)

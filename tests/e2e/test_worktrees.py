@@ -64,7 +64,9 @@ def wait_status(opened: Opened, *parts: str, without: str = "\0") -> str:
     def line(screen: str) -> str:
         return screen.splitlines()[1] if screen.count("\n") else ""
 
-    wanted = lambda screen: all(part in line(screen) for part in parts) and without not in line(screen)  # noqa: E731
+    def wanted(screen: str) -> bool:
+        return all(part in line(screen) for part in parts) and without not in line(screen)
+
     return line(opened.window.wait_for(wanted))
 
 

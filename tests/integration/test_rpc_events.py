@@ -54,7 +54,7 @@ def test_from_the_beginning_and_then_live(daemons: Daemons) -> None:
             seen.append(next(following))
         assert _texts(seen) == ["a", "b", "c"]
         assert [one.cursor for one in seen] == sorted({one.cursor for one in seen})
-        following.close()  # type: ignore[attr-defined]  # a generator
+        following.close()
 
 
 def test_following_goes_on_when_the_daemon_is_killed(daemons: Daemons) -> None:
@@ -100,7 +100,7 @@ def test_a_cursor_of_a_log_that_was_replaced(home: Home, daemons: Daemons) -> No
         _set(driver, "a new life")
         reader.join(20)
         assert _texts(first) == ["a new life"]
-        following.close()  # type: ignore[attr-defined]  # a generator
+        following.close()
 
 
 def test_who_does_not_read_his_events_holds_up_nobody(home: Home, daemons: Daemons) -> None:
@@ -113,7 +113,7 @@ def test_who_does_not_read_his_events_holds_up_nobody(home: Home, daemons: Daemo
             driver.context.record_milestone(f"{number} " + "x" * 4000, place=zdriver.here())
         following = driver.follow(after=0)
         assert len(list(islice(following, 300))) == 300
-        following.close()  # type: ignore[attr-defined]  # a generator
+        following.close()
         assert driver.daemon.status().clients >= 2
     lazy.settimeout(20)
     with lazy, lazy.makefile("rb") as lines:
@@ -142,5 +142,5 @@ def test_a_stop_does_not_wait_for_followers(daemons: Daemons) -> None:
         pid = driver.daemon.status().pid
         driver.daemon.stop()
         daemons.gone(pid)
-        following.close()  # type: ignore[attr-defined]  # a generator
+        following.close()
     assert "did not finish" not in daemons.log()

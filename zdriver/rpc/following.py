@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import msgspec
 
@@ -12,7 +12,7 @@ from zdriver.rpc.events_api import Logged, Subscribed
 _decode = msgspec.json.Decoder(Logged).decode
 
 
-def follow(connection: Connection, after: int | None) -> Iterator[Logged]:
+def follow(connection: Connection, after: int | None) -> Generator[Logged, None, None]:
     """Subscribe, and again after the last event seen whenever the connection breaks."""
     cursor = after
     with connection:

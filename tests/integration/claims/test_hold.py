@@ -48,6 +48,18 @@ def holder(agent: str) -> Claim:
         )
 
 
+def beaten(before: Claim) -> Claim:
+    """The claim that lasts longer than `before` did, once there is one."""
+    with zdriver.connect() as driver:
+        return until(
+            lambda: next(
+                (each for each in driver.claims.list() if each.expires_at > before.expires_at), None
+            ),
+            what="a beat",
+            deadline=20,
+        )
+
+
 def nobody_holds() -> None:
     with zdriver.connect() as driver:
         until(lambda: not driver.claims.list(), what="the end of the claim", deadline=20)
@@ -144,12 +156,7 @@ def test_a_hold_goes_on_over_a_restart_and_a_kill_of_the_daemon(
             daemons.kill(pid, number)
             daemons.gone(pid)
             before = held
-            with zdriver.connect() as driver:
-                held = until(
-                    lambda: next((c for c in driver.claims.list() if c.expires_at > before.expires_at), None),  # noqa: B023 at once
-                    what="a beat",
-                    deadline=20,
-                )
+            held = beaten(before)
             assert held.id == before.id
         assert process.poll() is None
 

@@ -15,6 +15,7 @@ from zdriver.core.config import Ports
 from zdriver.core.errors import Unavailable
 from zdriver.hooks.leasing import Leases
 from zdriver.hooks.model import FILE
+from zdriver.storage.port import Transaction
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.worktrees import rows
 from zdriver.worktrees.model import Repo, Worktree
@@ -35,8 +36,12 @@ def opened(folder: Path, *names: str) -> SqliteStore:
     store = SqliteStore(folder / "z.db")
     fields = {name: getattr(_REPO, name) for name in _REPO.__struct_fields__}
     store.write(lambda tx: tx.run("worktree.repo_add", **fields, host="h", at=0))
-    for name in names:
-        store.write(lambda tx, name=name: rows.insert(tx, worktree(name), _REPO, at=0))  # type: ignore[misc]
+
+    def unit(tx: Transaction) -> None:
+        for name in names:
+            rows.insert(tx, worktree(name), _REPO, at=0)
+
+    store.write(unit)
     return store
 
 

@@ -130,7 +130,7 @@ def test_tab_completes_names(shell: Shell, app: Path) -> None:
             window.write("autoload -Uz compinit; compinit -D\r" + shell.begin + "\r")
         for words in ("go fix-", "remove --force fix-", "claim fix-"):
             window.write(f"clear; zdriver {words}{TAB}")
-            window.wait_for(lambda screen, words=words: f"{words}crash" in screen)  # type: ignore[misc]  # bound
+            window.wait_for(f"{words}crash")
             window.write("\x15")
         window.write("exit\r")  # bash, hung up amid a completion, waits for one more key
         window.wait_ended()

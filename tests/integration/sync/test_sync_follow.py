@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -118,9 +119,13 @@ def test_a_copy_follows_its_source_and_a_rule_is_heard(followed: Followed) -> No
     rules = followed.container / "sync/zdriver.toml"
     rules.write_text('[paths]\n"*.json" = "copy"\n')
     copies = [top / "local.json" for top in (followed.trunk, followed.feature)]
+
+    def copied(text: str) -> bool:
+        return all(not copy.is_symlink() and copy.read_text() == text for copy in copies)
+
     for text in ("1", "2"):
         source.write_text(text)
-        until(lambda: [(c.is_symlink(), c.read_text()) for c in copies] == [(False, text)] * 2, what="copies")  # noqa: B023 at once
+        until(partial(copied, text), what="copies")
     rules.write_text('[paths]\n"*.json" = "ignore"\n')
     until(lambda: not any(copy.exists() for copy in copies), what="no copies", deadline=20)
     rules.unlink()

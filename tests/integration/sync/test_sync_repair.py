@@ -9,11 +9,12 @@ import pytest
 from tests.integration.sync.conftest import Place, git
 from zdriver.claims.service import ClaimsService
 from zdriver.core.errors import Conflict, NotFound
+from zdriver.sync.model import Applied
 from zdriver.sync.service import SyncService
 
 
-def repair(place: Place, name: str = "", **more: object) -> object:
-    return place.service.repair(name, cwd=str(place.trunk), agent="me", **more)  # type: ignore[arg-type]
+def repair(place: Place, name: str = "", *, paths: tuple[str, ...] = (), force: bool = False) -> Applied:
+    return place.service.repair(name, paths=paths, force=force, cwd=str(place.trunk), agent="me")
 
 
 def test_without_force_only_what_is_missing_is_made(place: Place) -> None:

@@ -84,6 +84,20 @@ def ours(top: Path, container: Path) -> dict[str, str]:
     return found
 
 
+def has(container: Path, tops: tuple[Path, ...], wanted: dict[str, str], daemons: Daemons) -> None:
+    """Wait until every worktree has just these links."""
+
+    def found() -> list[dict[str, str]]:
+        return [ours(top, container) for top in tops]
+
+    until(
+        lambda: found() == [wanted] * len(tops),
+        what="what sync/ has",
+        deadline=30,
+        shows=lambda: f"{wanted}\n{found()}\n{daemons.log()[-3000:]}",
+    )
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_after_a_storm_every_worktree_has_what_sync_has(home: Home, daemons: Daemons, seed: int) -> None:
     container = home.path / "project"
@@ -106,12 +120,5 @@ def test_after_a_storm_every_worktree_has_what_sync_has(home: Home, daemons: Dae
         with zdriver.connect() as driver:  # starts the daemon where it was killed
             driver.sync.status(cwd=str(trunk))
         wanted = {path: each.source for path, each in scan(str(container), Rules()).files.items()}
-        until(
-            lambda wanted=wanted: [ours(top, container) for top in tops] == [wanted, wanted],  # type: ignore[misc]
-            what="what sync/ has",
-            deadline=30,
-            shows=lambda wanted=wanted: (
-                f"{wanted}\n{[ours(top, container) for top in tops]}\n{daemons.log()[-3000:]}"
-            ),  # type: ignore[misc]
-        )
+        has(container, tops, wanted, daemons)
         until(lambda: all(map(clean, tops)), what="nothing in git status", deadline=20)

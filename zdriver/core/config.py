@@ -20,10 +20,12 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec import inspect as types
 
-from zdriver.core import paths
+from zdriver.core import paths, urls
 from zdriver.core.errors import InvalidInput, NotFound
 
 PREFIX = "ZDRIVER_"
+#: Ends of the names of settings in which a secret may stand.
+_SECRET = (".url", ".password_command")
 
 
 class Commands(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,9 +59,41 @@ class Daemon(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[storage]`"""
+    """`[storage]`: where everything is."""
 
-    path: str = ""  #: the database; "" means `paths.database()`; absolute, or with `~`
+    path: str = ""  #: the SQLite database; "" means `paths.database()`; absolute, or with `~`
+    url: str = ""  #: postgresql://…; "": SQLite
+    #: In each section: its first line is the password of `url`, which then has none
+    password_file: str = ""
+    password_command: str = ""  #: prints the password; split into words, run without a shell
+
+
+class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[context]`: the hot copy of contexts, for other tools and machines."""
+
+    url: str = ""  #: redis://…, rediss://…, unix://…; "": none
+    password_file: str = ""
+    password_command: str = ""
+    timeout_ms: Annotated[int, Meta(ge=1, le=60_000)] = 50  #: that one answer may take
+
+
+class Archive(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[archive]`: where history goes from a local store."""
+
+    url: str = ""  #: postgresql://…; "": none
+    password_file: str = ""
+    password_command: str = ""
+    interval: Annotated[int, Meta(ge=1, le=31_536_000)] = 86_400  #: seconds from one run to the next
+
+
+class EventsOut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[events]`: where events are published."""
+
+    url: str = ""  #: amqp://…, amqps://…; "": nowhere
+    password_file: str = ""
+    password_command: str = ""
+    exchange: str = "bloodbank.events.v1"
+    audit: bool = False  #: what is published is kept until the audit has it
 
 
 class Ports(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,6 +120,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     capture: Capture = Capture()
     daemon: Daemon = Daemon()
     storage: Storage = Storage()
+    context: Context = Context()
+    archive: Archive = Archive()
+    events: EventsOut = EventsOut()
     ports: Ports = Ports()
     worktrees: Worktrees = Worktrees()
 
@@ -97,7 +134,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     """One effective value and where it comes from."""
 
     name: str  #: "restore.mode"
-    value: Any
+    value: Any  #: as it may be printed: secrets are ***
     origin: str  #: "default", the file's path, or "$ZDRIVER_RESTORE_MODE"
     allowed: str  #: in words
 
@@ -131,14 +168,15 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     if config.storage.path and not config.database().is_absolute():
         # The daemon has no current folder of its own.
         raise InvalidInput(
-            f"storage.path is {config.storage.path!r} ({origins['storage.path']}); allowed: an absolute path",
-            hint="begin it with / or ~/",
+            f"storage.path is {_path_shown(config.storage.path)} ({origins['storage.path']});"
+            " allowed: an absolute path",
+            hint="a URL goes into storage.url" if "://" in config.storage.path else "begin it with / or ~/",
         )
     _check_templates(config, origins)
     settings = tuple(
         Setting(
             name=name,
-            value=value_of(config, name),
+            value=shown(name, value_of(config, name)),
             origin=origins.get(name, "default"),
             allowed=allowed(kind),
         )
@@ -166,6 +204,20 @@ def value_of(config: Config, name: str) -> Any:
     for part in name.split("."):
         value = getattr(value, part)
     return value
+
+
+def shown(name: str, value: Any) -> Any:
+    """A setting's value as it may be printed."""
+    if name.endswith(".url") and isinstance(value, str):
+        return urls.shown(value)
+    if name.endswith(".password_command") and isinstance(value, str):
+        program, _, arguments = value.strip().partition(" ")
+        return f"{program} {urls.HIDDEN}" if arguments else program
+    return value
+
+
+def _path_shown(path: str) -> str:
+    return repr(urls.shown(path) if "://" in path else path)
 
 
 def allowed(kind: types.Type) -> str:
@@ -232,8 +284,10 @@ def _checked(name: str, value: Any, text: str, where: str) -> Any:
     try:
         return _converted(kind, value)
     except msgspec.ValidationError as error:
-        shown = msgspec.json.encode(value, enc_hook=str).decode()
-        raise InvalidInput(f"{place}: {name} is {shown}; allowed: {allowed(kind)}", hint=_MEND) from error
+        # Whatever stands there, where a secret may stand it is not repeated.
+        is_secret = name.endswith(_SECRET)
+        text = urls.HIDDEN if is_secret else msgspec.json.encode(value, enc_hook=str).decode()
+        raise InvalidInput(f"{place}: {name} is {text}; allowed: {allowed(kind)}", hint=_MEND) from error
 
 
 def _near(name: str) -> str:

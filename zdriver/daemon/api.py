@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from zdriver.core.engines import EngineHealth
+
 
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
@@ -22,6 +24,7 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     idle_exit: int  #: seconds without clients and plugins after which it ends; 0: never
     memory_kib: int  #: proportional set size of the daemon and its fork server, 0 where unknown
     notices: tuple[str, ...] = ()  #: what the user should hear about, one line each
+    engines: tuple[EngineHealth, ...] = ()  #: those that are configured
 
 
 class DaemonApi(Protocol):

@@ -28,7 +28,7 @@ from zdriver.core.build import build_id
 from zdriver.core.clock import now_us
 from zdriver.core.config import Config, load_config
 from zdriver.core.errors import Conflict, StoreInUse, ZdriverError
-from zdriver.daemon import logfile
+from zdriver.daemon import engines, logfile
 from zdriver.daemon.api import DaemonApi, DaemonStatus
 from zdriver.daemon.forks import Forks
 from zdriver.daemon.lock import FileLock
@@ -130,6 +130,7 @@ class Daemon(DaemonApi):
             idle_exit=self._config.daemon.idle_exit,
             memory_kib=memory_kib(os.getpid()) + (memory_kib(fork_server) if fork_server else 0),
             notices=self._assembly.notices(),
+            engines=engines.asked(self._assembly.engines),
         )
 
     def stop(self) -> None:

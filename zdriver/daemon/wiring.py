@@ -11,6 +11,7 @@ from zdriver.claims.api import ClaimsApi
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.core.clock import now_us
 from zdriver.core.config import load_config
+from zdriver.core.engines import EngineHealth
 from zdriver.daemon.attaching import BridgeApi
 from zdriver.hooks.api import HooksApi
 from zdriver.importing.api import ImportsApi
@@ -56,6 +57,8 @@ class Assembly:
     notices: Callable[[], tuple[str, ...]] = tuple
     #: those that arose at or after a moment (µs)
     news: Callable[[int], tuple[str, ...]] = lambda _since: ()
+    #: how the engines are that are configured; none of them waits for an answer
+    engines: list[Callable[[], EngineHealth]] = field(default_factory=list)
     #: told before the components stop, whether the same process comes back at once
     leaving: Callable[[bool], None] = lambda _coming_back: None
     close: Callable[[], None] = lambda: None

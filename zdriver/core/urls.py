@@ -20,11 +20,11 @@ HIDDEN = "***"
 
 #: Options whose values are no secrets. All others are hidden: better one too many.
 _OPTIONS = """
-application_name blocked_connection_timeout cafile ca_certs certfile channel_max client_encoding
-connect_timeout connection_attempts db dbname frame_max gssencmode heartbeat host hostaddr
+application_name blocked_connection_timeout cacertfile cafile ca_certs certfile channel_max client_encoding
+connect_timeout connection_attempts connection_timeout db dbname frame_max gssencmode heartbeat host hostaddr
 keepalives keepalives_count keepalives_idle keepalives_interval keyfile options port retry_delay
-server_name socket_connect_timeout socket_timeout ssl_ca_certs ssl_ca_path ssl_cert_reqs
-ssl_certfile ssl_check_hostname ssl_keyfile ssl_min_version sslcert sslcrl sslkey sslmode
+server_name server_name_indication socket_connect_timeout socket_timeout ssl_ca_certs ssl_ca_path
+ssl_cert_reqs ssl_certfile ssl_check_hostname ssl_keyfile ssl_min_version sslcert sslcrl sslkey sslmode
 sslrootcert sslsni target_session_attrs user username verify
 """
 _HARMLESS = frozenset(_OPTIONS.split())

@@ -1,0 +1,1 @@
+"""From RabbitMQ into PostgreSQL: every event once."""

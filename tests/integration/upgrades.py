@@ -91,6 +91,8 @@ ROWS: dict[str, tuple[int, dict[str, object]]] = {
             "content": "../sync/repo/.env", "folders": 0, "at": 9,
         },
     ),
+    "archives": (4, {"id": "z", "cursor": 3, "archived_at": 12}),
+    "archive_owed": (4, {"seq": 1, "kind": "entry", "id": "e"}),
 }  # fmt: skip
 
 

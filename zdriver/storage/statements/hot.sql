@@ -1,0 +1,32 @@
+-- What goes into the hot copy, and comes out of it (`zdriver/hot`).
+
+-- name: context
+SELECT id, host, zellij_session, root, opened_at, parent_id
+FROM contexts
+WHERE id = :id AND host = :host AND closed_at IS NULL
+
+-- name: carried_on
+SELECT id, parent_version FROM contexts WHERE host = :host AND parent_id = :parent_id
+ORDER BY parent_version DESC
+LIMIT 1
+
+-- name: newest_entry_at
+SELECT MAX(e.at) AS at
+FROM contexts c
+JOIN entries e ON e.context_id = c.id
+WHERE c.host = :host AND c.root = :root
+
+-- name: newest_panes_at
+SELECT MAX(taken_at) AS at FROM snapshots WHERE host = :host AND root = :root
+
+-- name: adopt_from
+UPDATE contexts SET parent_id = :parent_id, parent_version = :parent_version WHERE id = :id
+
+-- name: entry
+SELECT e.seq, e.type, e.context_id, e.ended_at, e.undone_at, c.host
+FROM entries e
+JOIN contexts c ON c.id = e.context_id
+WHERE e.id = :id
+
+-- name: move_entry
+UPDATE entries SET context_id = :into WHERE seq = :seq

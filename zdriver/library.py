@@ -30,6 +30,7 @@ from zdriver.rpc.client import TIMEOUT, Connection, proxy
 from zdriver.rpc.client import prepare as prepare_stubs
 from zdriver.rpc.events_api import EventsApi, Logged
 from zdriver.sync.api import SyncApi
+from zdriver.tasks.api import TasksApi
 from zdriver.worktrees.api import WorktreesApi
 from zdriver.worktrees.reviews_api import ReviewsApi
 
@@ -47,6 +48,7 @@ class Driver:
     hooks: HooksApi
     claims: Claims
     sync: SyncApi
+    tasks: TasksApi
     imports: ImportsApi
     daemon: DaemonApi
     events: EventsApi
@@ -61,6 +63,7 @@ class Driver:
         self.hooks = service("hooks", HooksApi)
         self.claims = self._claims(service("claims", ClaimsApi))
         self.sync = service("sync", SyncApi)
+        self.tasks = service("tasks", TasksApi)
         self.imports = service("imports", ImportsApi)
         self.daemon = service("daemon", DaemonApi)
         self.events = service("events", EventsApi)

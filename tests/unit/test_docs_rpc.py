@@ -14,6 +14,7 @@ from zdriver.importing.api import ImportsApi
 from zdriver.rpc.events_api import EventsApi
 from zdriver.rpc.methods import declared_by
 from zdriver.sync.api import SyncApi
+from zdriver.tasks.api import TasksApi
 from zdriver.worktrees.api import WorktreesApi
 from zdriver.worktrees.reviews_api import ReviewsApi
 
@@ -27,6 +28,7 @@ SERVICES: dict[str, type[Any]] = {
     "hooks": HooksApi,
     "claims": ClaimsApi,
     "sync": SyncApi,
+    "tasks": TasksApi,
     "events": EventsApi,
     "imports": ImportsApi,
     "daemon": DaemonApi,

@@ -68,6 +68,7 @@ SECTIONS = (
             Entry("release", "claim", "release", "Let a worktree go; who waits gets it.", folded=True),
             Entry("claims", "claim", "claims", "List who holds what, and who held it.", folded=True),
             Entry("sync", "sync", "sync", "Share configuration among the worktrees."),
+            Entry("task", "task", "task", "See what was assigned to agents, and who is at it."),
         ),
     ),
     (

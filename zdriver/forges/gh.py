@@ -17,6 +17,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from zdriver.core.conversing import converse
 from zdriver.core.errors import NotFound, Unavailable
 from zdriver.core.redact import redact_text
 from zdriver.forges.model import Declined, Forge, Place, Request
@@ -90,7 +91,7 @@ class Gh:
         except OSError as error:
             raise self._no(f"gh cannot be started: {error.strerror}", "is it installed right?") from error
         try:
-            out, err = process.communicate(timeout=self._patience)
+            out, err = converse(process, timeout=self._patience, linger=1)
         except subprocess.TimeoutExpired as error:
             raise self._no(f"gh did not answer in {self._patience:g} s", "is the network there?") from error
         finally:

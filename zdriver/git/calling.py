@@ -1,8 +1,8 @@
 """One git command, run through GitPython: whole environment, time limit, both outputs, errors as ours.
 
 GitPython is imported at the first call and not before. It starts the process; waiting for it is done
-here, since its own time limit kills at once (SIGTERM lets git take its lock files away first) and
-waits as long as anything that a hook left running has the output open.
+here (`core/conversing.py`), since its own time limit kills at once (SIGTERM lets git take its lock files
+away first) and waits as long as anything that a hook left running has the output open.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from zdriver.core import umask
+from zdriver.core.conversing import converse
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.git.failing import Failure, half_made, lock_in_the_way, translated
 
@@ -31,7 +32,8 @@ MAKING_WAIT = 3.0
 _PAUSE = 0.02
 #: exit statuses: the caller looks at them itself
 ANY = tuple(range(-64, 256))
-_SLICE = 1.0
+#: seconds that the output is waited for which a hook left running has open
+_LINGER = 1.0
 #: Variables that say which repository git means (git(1)): zdriver says that itself.
 _OF_A_REPOSITORY = frozenset(
     (
@@ -184,22 +186,11 @@ def _clean_start(env: Mapping[str, str]) -> list[str]:
 
 def _wait(process: subprocess.Popen[bytes], stdin: bytes, timeout: float) -> tuple[bytes | None, bytes]:
     """(output, errors) once it has ended; output None: it took longer than `timeout` seconds."""
-    end = time.monotonic() + timeout
-    data: bytes | None = stdin or None
-    ended = False
-    while True:
-        try:
-            out, err = process.communicate(data, timeout=max(0.01, min(_SLICE, end - time.monotonic())))
-        except subprocess.TimeoutExpired as waiting:
-            if ended:  # what a hook left running has the pipe open
-                return waiting.output or b"", waiting.stderr or b""
-            ended = process.poll() is not None
-            if time.monotonic() >= end and not ended:
-                _end(process)
-                return None, waiting.stderr or b""
-            data = None
-        else:
-            return out, err
+    try:
+        return converse(process, stdin, timeout=timeout, linger=_LINGER)
+    except subprocess.TimeoutExpired as late:
+        _end(process)
+        return None, late.stderr or b""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -81,3 +81,18 @@ def test_the_status_line_follows_the_focus(home: Home, zellij: Zellij) -> None:
     opened.window.wait_for("keep the trunk green")
     opened.line(f"cd {feature}")
     opened.window.wait_for(lambda screen: "add the feature" in screen and "trunk green" not in screen)
+
+
+def test_the_status_line_says_that_an_engine_is_down(home: Home, zellij: Zellij) -> None:
+    settings = Path(home.env["XDG_CONFIG_HOME"], "zdriver", "config.toml")
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text('[events]\nurl = "amqp://broker:99999"\n')
+    layouts = home.config.parent / "layouts"
+    layouts.mkdir(parents=True)
+    shutil.copy(LAYOUTS / "zdriver.kdl", layouts)
+    home.write_config('default_layout "zdriver"')
+    opened = zellij.start("told", cwd=home.path)
+    opened.window.wait_for("! RabbitMQ down")
+    wait_connected(home, "told")
+    ask(home, "context.set_intent", text="goes on", place={"cwd": str(home.path), "zellij_session": "told"})
+    opened.window.wait_for(lambda screen: "goes on" in screen and "! RabbitMQ down" in screen)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
+import click
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from zdriver.cli.enginewords import engine_rows
 from zdriver.core import secrets, urls
 from zdriver.core.config import Config, load
-from zdriver.core.engines import Address, address, configured
+from zdriver.core.engines import Address, EngineHealth, Role, address, configured
 from zdriver.core.errors import InvalidInput, Unavailable
+from zdriver.daemon.engines import Engines, asked, warning
 from zdriver.testing import until
 
 SECRET = "s3cr/et@:#%?"
@@ -274,3 +278,65 @@ def test_errors_of_the_configuration_have_no_secret(tmp_path: Path, text: str) -
     with pytest.raises(InvalidInput) as error:
         load(file, {})
     assert "geheim" not in error.value.message + error.value.hint
+
+
+# -- how they are ------------------------------------------------------------------------------
+
+
+def health(engine: str, role: Role, state: Literal["ok", "down", "slow"], **more: Any) -> EngineHealth:
+    return EngineHealth(engine=engine, role=role, setting=f"{role}.url", address="x://", state=state, **more)
+
+
+def test_the_status_line_names_the_worst_first_and_says_nothing_of_what_is_well() -> None:
+    well = health("postgresql", "storage", "ok")
+    slow = health("redis", "context", "slow")
+    down = health("postgresql", "archive", "down")
+    assert warning([]) == warning([well]) == ""
+    assert warning([well, slow, down]) == "PostgreSQL (archive) down, Redis slow"
+    assert warning([health("shelf", "events", "down")]) == "shelf down"
+
+
+def test_an_engine_that_cannot_be_begun_with_is_down_and_the_others_go_on() -> None:
+    found = Engines(
+        configuration(
+            context_url="http://:geheim@h", archive_url="postgresql://h/d", events_password_file="/x"
+        )
+    )
+    assert found.context is None
+    assert found.events is None
+    assert found.archive is not None
+    down = asked(found.healths)
+    assert [(each.setting, each.role, each.state) for each in down] == [
+        ("context.url", "context", "down"),
+        ("events.url", "events", "down"),
+    ]
+    assert "which zdriver does not know" in down[0].message
+    assert down[1].message == "events.password_file is set, and events.url is not"
+    assert found.optional("archive.url", "archive", lambda: 1 // 0) is None
+    assert asked(found.healths)[2].message == "archive.url: ZeroDivisionError"
+    assert found.warning() == "Redis down, PostgreSQL (archive) down, RabbitMQ down"
+
+
+def test_one_that_cannot_say_how_it_is_hides_no_other() -> None:
+    def broken() -> EngineHealth:
+        raise RuntimeError
+
+    well = health("redis", "context", "ok")
+    assert asked([broken, lambda: well]) == (well,)
+
+
+def test_the_words_of_daemon_status() -> None:
+    rows = engine_rows(
+        [
+            health("redis", "context", "ok", version="7.0.15", latency_ms=0.31, lag=0, skew_ms=0.2),
+            health("rabbitmq", "events", "down", message="connection refused", hint="start it", lag=1),
+            health("postgresql", "archive", "slow", latency_ms=250.0, lag=1200, skew_ms=-3_600_000.0),
+        ]
+    )
+    assert [tuple(map(click.unstyle, row)) for row in rows] == [
+        ("context", "Redis 7.0.15 ok, x://, 0.3 ms"),
+        ("events", "RabbitMQ down, x://, 1 event to go"),
+        ("", "connection refused"),
+        ("", "→ start it"),
+        ("archive", "PostgreSQL slow, x://, 250.0 ms, its clock -3600000 ms, 1,200 rows to go"),
+    ]

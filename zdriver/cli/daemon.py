@@ -160,4 +160,6 @@ def _shown(of: DaemonStatus) -> str:
         ("database", home_relative(of.database)),
         ("log", home_relative(of.log) if of.log else "this terminal's"),
     ]
-    return table([(dim(name), value) for name, value in rows])
+    from zdriver.cli.enginewords import engine_rows
+
+    return table([*((dim(name), value) for name, value in rows), *engine_rows(of.engines)])

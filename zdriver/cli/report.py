@@ -7,7 +7,7 @@ import platform
 import re
 
 from zdriver.cli.checks import Check
-from zdriver.core import config, paths
+from zdriver.core import config, paths, urls
 from zdriver.core.errors import ZdriverError
 from zdriver.core.redact import redact_text
 from zdriver.core.runtime import home_folder
@@ -33,7 +33,7 @@ def report_text(checks: list[Check]) -> str:
         f"{platform.platform()}, Python {platform.python_version()}",
         _block("checks", "\n".join(f"{c.state:<5}{c.name}: {c.message}" for c in checks)),
         _block("settings that differ from the defaults", _settings()),
-        _block("environment", "\n".join(f"{name}={os.environ[name]}" for name in _names())),
+        _block("environment", "\n".join(f"{name}={_shown(name)}" for name in _names())),
         _block(f"last {LOG_LINES} lines of the log", _log()),
     ]
     return _anonymous("\n\n".join(parts))
@@ -42,6 +42,15 @@ def report_text(checks: list[Check]) -> str:
 def _names() -> list[str]:
     own = [name for name in os.environ if name.startswith(config.PREFIX)]
     return sorted({*own, *(name for name in _VARIABLES if name in os.environ)})
+
+
+def _shown(variable: str) -> str:
+    """A variable's value without secrets, also where its name is misspelled."""
+    value = os.environ[variable]
+    if variable.startswith(config.PREFIX) and "://" in value:
+        return urls.shown(value)
+    setting = next((name for name in config.LEAVES if config.variable_of(name) == variable), "")
+    return str(config.shown(setting, value))
 
 
 def _settings() -> str:

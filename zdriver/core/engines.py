@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Role = Literal["storage", "context", "archive", "events", "audit"]
 
+#: Engine → as its makers write it.
+TITLES = {"postgresql": "PostgreSQL", "redis": "Redis", "rabbitmq": "RabbitMQ"}
 #: Setting → the schemes that are built in.
 SCHEMES: dict[str, tuple[str, ...]] = {
     "storage.url": ("postgresql",),

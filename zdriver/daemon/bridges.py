@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from zdriver.context import contentfiles
 from zdriver.context.capturing import Capture, ParseDump
@@ -65,6 +68,8 @@ class Bridges:
         self._lock = threading.Lock()
         self._sessions: dict[str, LiveSession] = {}
         self._executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="plugin")
+        #: what every status line warns of
+        self.warning: Callable[[], str] = lambda: ""
         self._unsubscribe = store.subscribe(self._committed)
         self._rooted = threading.Condition()  #: notified when `find` finds one more
         self._started = -REATTACHED
@@ -269,7 +274,14 @@ class Bridges:
         return not state.typed or str(found.cwd) == str(session.root)
 
     def status(self, session: LiveSession) -> StatusLine:
-        return status_line(session, self._contexts, self._tabs.standing_in)
+        try:
+            line = status_line(session, self._contexts, self._tabs.standing_in)
+        except Unavailable as error:
+            # Without the store the line stays as it was, and says that it does.
+            log.warning("%s: %s", session.zellij_session, error)
+            sent = session.status_sent
+            line = sent if isinstance(sent, StatusLine) else StatusLine(tabs=())
+        return msgspec.structs.replace(line, warning=self.warning())
 
     def serve(self, session: LiveSession, message: Message) -> object:
         return self._calls.serve(session, message)

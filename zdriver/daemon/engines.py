@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from zdriver.core.config import Config
-from zdriver.core.engines import EngineHealth, Role, configured
+from zdriver.core.engines import TITLES, Address, EngineHealth, Role, address, configured
 from zdriver.core.errors import ZdriverError
 
 log = logging.getLogger(__name__)
@@ -30,30 +30,44 @@ _ENGINES: dict[Role, str] = {
 }
 
 
-def optional(
-    healths: list[Health], setting: str, role: Role, config: Config, make: Callable[[], T]
-) -> T | None:
-    """What `make` makes; None where it cannot, which `healths` then says.
+class Engines:
+    """The engines of one daemon, but for the store: their addresses, and how each of them is."""
 
-    Nothing is made, and nothing said, where the setting is empty.
-    """
-    if not configured(setting, config):
+    def __init__(self, config: Config) -> None:
+        """Reads the secrets, which may take as long as `password_command` takes. Raises nothing."""
+        #: one for each that is configured; what talks to an engine adds its own
+        self.healths: list[Health] = []
+        self._config = config
+        #: None where nothing is set, or what is set is wrong (and in `healths`)
+        self.context = self._address("context.url", "context")
+        self.archive = self._address("archive.url", "archive")
+        self.events = self._address("events.url", "events")
+
+    def optional(self, setting: str, role: Role, make: Callable[[], T]) -> T | None:
+        """What `make` makes; None where it cannot, which `healths` then says."""
+        try:
+            return make()
+        except ZdriverError as error:
+            log.warning("%s; %s", error.message, error.hint)
+            down = _failed(setting, role, error)
+        except Exception as error:  # of a driver, or of a plugin: the daemon must start nevertheless
+            log.exception("%s", setting)
+            said = ZdriverError(f"{setting}: {type(error).__name__}", hint="the daemon's log says more")
+            down = _failed(setting, role, said)
+        self.healths.append(lambda: down)
         return None
-    try:
-        return make()
-    except ZdriverError as error:
-        log.warning("%s; %s", error.message, error.hint)
-        down = failed(setting, role, error)
-    except Exception as error:  # of a driver, or of a plugin: the daemon must start nevertheless
-        log.exception("%s", setting)
-        down = failed(
-            setting, role, ZdriverError(f"{setting}: {type(error).__name__}", hint="its log says more")
-        )
-    healths.append(lambda: down)
-    return None
+
+    def warning(self) -> str:
+        """What the status line warns of."""
+        return warning(asked(self.healths))
+
+    def _address(self, setting: str, role: Role) -> Address | None:
+        if not configured(setting, self._config):
+            return None
+        return self.optional(setting, role, lambda: address(setting, self._config))
 
 
-def failed(setting: str, role: Role, error: ZdriverError) -> EngineHealth:
+def _failed(setting: str, role: Role, error: ZdriverError) -> EngineHealth:
     """How an engine is that could not even be begun with."""
     return EngineHealth(
         engine=_ENGINES[role],
@@ -76,3 +90,19 @@ def asked(healths: Sequence[Health]) -> tuple[EngineHealth, ...]:
         except Exception:
             log.exception("an engine's health")
     return tuple(said)
+
+
+def warning(healths: Sequence[EngineHealth]) -> str:
+    """ "Redis down, PostgreSQL (archive) slow": the worst first; "" when all is well."""
+    bad = sorted((each for each in healths if each.state != "ok"), key=_importance)
+    return ", ".join(dict.fromkeys(f"{title(each)} {each.state}" for each in bad))
+
+
+def title(health: EngineHealth) -> str:
+    """How an engine is called where there is little room: its name, and its role where it has several."""
+    name = TITLES.get(health.engine, health.engine)
+    return f"{name} ({health.role})" if health.role in ("archive", "audit") else name
+
+
+def _importance(health: EngineHealth) -> tuple[bool, int]:
+    return health.state == "slow", tuple(_ENGINES).index(health.role)

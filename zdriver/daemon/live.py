@@ -77,7 +77,8 @@ class LiveSession:
         self._awaits_state = True
         self._nudged = False
         self._status_due = True  #: stays so while it cannot be sent
-        self._status_sent: object = None
+        self.status_sent: object = None
+        self._warned = ""
         self._over = False
         self._opened = False
         self._recorded: Layout | None = None
@@ -295,7 +296,9 @@ class LiveSession:
             self._open()
         self._record(came)
         self._read_scrollback()
-        if came or self._status_due:
+        warning = self._work.warning()
+        if came or self._status_due or warning != self._warned:
+            self._warned = warning
             self._push_status()
 
     def _follow_name(self) -> None:
@@ -377,13 +380,13 @@ class LiveSession:
     def _push_status(self) -> None:
         self._status_due = False
         status = self._work.status(self)
-        if status == self._status_sent:
+        if status == self.status_sent:
             return
         if self._bridge.unread:
             self._status_due = True  # Zellij is behind: what it gets later is newer
             return
         self._bridge.notify("status", status)
-        self._status_sent = status
+        self.status_sent = status
 
 
 def _count(layout: Layout) -> int:

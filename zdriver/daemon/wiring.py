@@ -11,14 +11,15 @@ from zdriver.claims.api import ClaimsApi
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.core.clock import now_us
 from zdriver.core.config import load_config
-from zdriver.core.engines import EngineHealth
 from zdriver.daemon.attaching import BridgeApi
+from zdriver.daemon.engines import Engines, Health
 from zdriver.hooks.api import HooksApi
 from zdriver.importing.api import ImportsApi
 from zdriver.rpc.events import Events
 from zdriver.rpc.events_api import EventsApi
 from zdriver.rpc.methods import MethodTable
 from zdriver.sync.api import SyncApi
+from zdriver.tasks.api import TasksApi
 from zdriver.worktrees.api import WorktreesApi
 from zdriver.worktrees.reviews_api import ReviewsApi
 
@@ -58,7 +59,7 @@ class Assembly:
     #: those that arose at or after a moment (µs)
     news: Callable[[int], tuple[str, ...]] = lambda _since: ()
     #: how the engines are that are configured; none of them waits for an answer
-    engines: list[Callable[[], EngineHealth]] = field(default_factory=list)
+    engines: list[Health] = field(default_factory=list)
     #: told before the components stop, whether the same process comes back at once
     leaving: Callable[[bool], None] = lambda _coming_back: None
     close: Callable[[], None] = lambda: None
@@ -106,8 +107,10 @@ def assemble() -> Assembly:
     from zdriver.importing.service import ImportsService
     from zdriver.storage.sqlite import SqliteStore
     from zdriver.sync.service import SyncService
+    from zdriver.tasks.service import TasksService
 
     config = load_config()
+    engines = Engines(config)
     store = SqliteStore(config.database())
     try:
         contexts = ContextService(store)
@@ -128,6 +131,7 @@ def assemble() -> Assembly:
             hooks=worktrees.hooks,
         )
         snapshots.capturer = bridges.captured
+        bridges.warning = engines.warning
         contexts.name_now = bridges.name_now
         return Assembly(
             services={
@@ -139,6 +143,7 @@ def assemble() -> Assembly:
                 "hooks": (HooksApi, worktrees.hooks),
                 "claims": (ClaimsApi, claims),
                 "sync": (SyncApi, sync),
+                "tasks": (TasksApi, TasksService(store)),
                 "bridge": (BridgeApi, bridges),
                 "events": (EventsApi, events),
                 "imports": (ImportsApi, ImportsService(known, worktrees.service.add_type, claims.claim)),
@@ -149,6 +154,7 @@ def assemble() -> Assembly:
             components=[bridges, claims.keeper, worktrees.settling, worktrees.expiring, syncing],
             plugins=bridges.count,
             followed=syncing.count,
+            engines=engines.healths,
             leaving=bridges.leaving,
             close=store.close,
         )

@@ -45,6 +45,10 @@ class Work(Protocol):
     def status(self, session: LiveSession) -> object:
         """Parameters of `status`."""
 
+    def warning(self) -> str:
+        """What every status line warns of; asked once a second."""
+        ...
+
     def serve(self, session: LiveSession, message: Message) -> object: ...
 
     def ended(self, session: LiveSession, reason: str) -> None: ...

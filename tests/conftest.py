@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 
+pytest_plugins = ("tests.servers",)
+
 _NO_SKIPS = "skipped: here every test runs. Install what it needs (make test does), or remove the test."
 
 # `nohup make test` and `make test &` in a script leave these ignored, and what the tests start

@@ -1,0 +1,1 @@
+"""Zdriver's own test servers: do they do what tests rely on?"""

@@ -1,4 +1,4 @@
-"""Real servers, private and unprivileged, for tests: Redis, PostgreSQL, RabbitMQ.
+"""Real servers, private and unprivileged, for tests: Redis, PostgreSQL, RabbitMQ; and a bad network.
 
     with PostgreSql(folder) as server:
         url = server.database("first")
@@ -13,6 +13,7 @@ root, one that everybody may enter: `scratch()` makes such a folder.
 
 from zdriver.testing.servers.postgresql import PostgreSql
 from zdriver.testing.servers.process import Missing, Server, ServerFailed, scratch
+from zdriver.testing.servers.proxy import Proxy
 from zdriver.testing.servers.rabbitmq import RabbitMq
 from zdriver.testing.servers.redis import Redis
 from zdriver.testing.servers.tls import Authority, Certificate
@@ -22,6 +23,7 @@ __all__ = [
     "Certificate",
     "Missing",
     "PostgreSql",
+    "Proxy",
     "RabbitMq",
     "Redis",
     "Server",

@@ -50,11 +50,18 @@ class SinkState(msgspec.Struct, frozen=True, kw_only=True):
     slow: str = ""  #: what holds it up, one line
 
 
+#: Says why a connection was lost.
+Lost = Callable[[str], None]
+
+
 class EventSink(Protocol):
     """All but `abort` and `state` are called by one thread, the relay's."""
 
-    def open(self) -> None:
-        """Connect, and make what must be there. Raises Unavailable: one line naming setting and cause."""
+    def open(self, lost: Lost) -> None:
+        """Connect, and make what must be there. Raises Unavailable: one line naming setting and cause.
+
+        lost  may be called, by any thread, when the connection ends while nothing is sent
+        """
         ...
 
     def send(self, events: Sequence[Outgoing]) -> Outcome:
@@ -77,9 +84,6 @@ class EventSink(Protocol):
         """Called by any thread; never waits."""
         ...
 
-
-#: Called by a sink that lost its connection between two batches.
-Lost = Callable[[str], None]
 
 #: Scheme of events.url → the name under which deliveries are kept; other schemes are their own name.
 _NAMES = {"amqp": "rabbitmq", "amqps": "rabbitmq"}

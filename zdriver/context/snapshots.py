@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from zdriver.context.generations import Row, Rows, blob, content_of, info_of, is
 from zdriver.context.layout import Layout, terminals
 from zdriver.context.model import Place, SnapshotContent, SnapshotInfo
 from zdriver.context.retention import Generation, to_drop
-from zdriver.core.clock import Clock, now_us
+from zdriver.core.clock import Clock, now_us, to_us
 from zdriver.core.errors import Internal, NotFound, StoreDamaged, Unavailable
 from zdriver.storage.host import host_id
 from zdriver.storage.port import Event, Reading, Store, Transaction
@@ -126,16 +127,18 @@ class SnapshotService:
         reason: str,
         *,
         scrollback: Mapping[str, contents.Packed] | None = None,
+        taken_at: datetime | None = None,
     ) -> SnapshotInfo | None:
         """Keep `layout` as a new generation; None when the newest one is the same.
 
         An empty layout is never kept: it would hide a good one. `scrollback` has the text of
         every pane whose `contents` names it; where only texts changed, the newest generation
-        gets the new ones. Raises what `Store.write` raises.
+        gets the new ones. `taken_at` is when it was seen, elsewhere; without it, now. Raises what
+        `Store.write` raises.
         """
         if _is_empty(layout):
             return None
-        made = self._record(zellij_session, root, layout, reason, scrollback=scrollback)
+        made = self._record(zellij_session, root, layout, reason, scrollback=scrollback, taken_at=taken_at)
         self._prune_when_due()
         return made.info if made.fresh else None
 
@@ -188,6 +191,7 @@ class SnapshotService:
         *,
         pin: bool = False,
         scrollback: Mapping[str, contents.Packed] | None = None,
+        taken_at: datetime | None = None,
         request: str = "",
         digest: str = "",
     ) -> _Made:
@@ -204,7 +208,8 @@ class SnapshotService:
                 told = self._retell(tx, newest, prepared)
                 if told is not None:
                     return _Made(_again(tx, newest["generation"], pin), False)
-            return _Made(self._insert(tx, zellij_session, root, reason, prepared, pin), True)
+            at = tx.now() if taken_at is None else to_us(taken_at)
+            return _Made(self._insert(tx, zellij_session, root, reason, prepared, pin, at), True)
 
         made = self._store.write(
             unit, lock=[f"snapshots:{zellij_session}"], request=request, digest=digest, result=_Made
@@ -246,7 +251,14 @@ class SnapshotService:
         return newest
 
     def _insert(
-        self, tx: Transaction, zellij_session: str, root: str, reason: str, prepared: _Prepared, pin: bool
+        self,
+        tx: Transaction,
+        zellij_session: str,
+        root: str,
+        reason: str,
+        prepared: _Prepared,
+        pin: bool,
+        at: int,
     ) -> SnapshotInfo:
         size = 0
         for key, data in prepared.blobs.items():
@@ -256,7 +268,7 @@ class SnapshotService:
         values: dict[str, Any] = {
             "zellij_session": zellij_session,
             "root": root,
-            "taken_at": tx.now(),
+            "taken_at": at,
             "reason": reason,
             "tabs": len(prepared.layout.tabs),
             "panes": sum(len(terminals(tab)) for tab in prepared.layout.tabs),

@@ -75,6 +75,8 @@ class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     password_file: str = ""
     password_command: str = ""
     timeout_ms: Annotated[int, Meta(ge=1, le=60_000)] = 50  #: that one answer may take
+    #: whose contexts are found again on another machine; "": the login name
+    user: str = ""
 
 
 class Archive(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,14 +19,5 @@ WHERE c.host = :host AND c.root = :root
 -- name: newest_panes_at
 SELECT MAX(taken_at) AS at FROM snapshots WHERE host = :host AND root = :root
 
--- name: adopt_from
+-- name: carries_on
 UPDATE contexts SET parent_id = :parent_id, parent_version = :parent_version WHERE id = :id
-
--- name: entry
-SELECT e.seq, e.type, e.context_id, e.ended_at, e.undone_at, c.host
-FROM entries e
-JOIN contexts c ON c.id = e.context_id
-WHERE e.id = :id
-
--- name: move_entry
-UPDATE entries SET context_id = :into WHERE seq = :seq

@@ -1,0 +1,239 @@
+"""A context that was left on another machine is carried on here; one that the journal lost is taken back.
+
+Taking over makes a context of this machine, with the other one as its parent. What of its entries
+this store knows already (it was here before) moves along; all else is written with its own id,
+so that no entry is twice in one history.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from zdriver.context import resolving, rows
+from zdriver.context.layout import Layout, terminals
+from zdriver.context.model import Context, SnapshotInfo
+from zdriver.core.clock import to_datetime, to_us
+from zdriver.core.errors import ZdriverError
+from zdriver.core.ids import new_id
+from zdriver.core.runtime import home_folder
+from zdriver.core.tokens import search_words
+from zdriver.hot.model import HotIntent, HotMilestone, HotView, Site
+from zdriver.hot.port import Look
+from zdriver.hot.translating import Paths, between
+from zdriver.storage.port import Reading, Store, Transaction
+
+log = logging.getLogger(__name__)
+
+
+#: Reasons of generations that were not seen here.
+TAKEN_OVER = "taken-over"
+TAKEN_BACK = "taken-back"
+
+
+class Recorder(Protocol):
+    def record(
+        self, zellij_session: str, root: str, layout: Layout, reason: str, *, taken_at: datetime | None = None
+    ) -> SnapshotInfo | None: ...
+
+
+class Taking:
+    """Thread-safe: all state is in the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        look: Look,
+        snapshots: Recorder,
+        *,
+        host: str,
+        site_of: Callable[[str], Site],
+        caught_up: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._look = look
+        self._snapshots = snapshots
+        self._host = host
+        self._site_of = site_of
+        self._caught_up = caught_up
+
+    def newest(self, root: str) -> HotView | None:
+        """The newest context that was left elsewhere at what is `root` here, when it is newer than all here.
+
+        With its paths as they are here. Raises nothing of the engine's: without an answer there is none.
+        """
+        found = self._look.find(self._site_of(root).key)
+        if not found:
+            return None
+        known = self._store.read(lambda tx: self._known(tx, root, found))
+        if any(each.site.host == self._host for each in found) and not self._caught_up():
+            known.unread.update(each.id for each in found if each.site.host == self._host)
+        news = [each for each in found if self._is_news(each, known)]
+        return _moved(max(news, key=lambda each: each.updated_at), root) if news else None
+
+    def take(self, root: str, *, into: str = "") -> Context | None:
+        """Make it one of this machine's: the context, and a generation of its panes.
+
+        Its Zellij session is called NAME@HOST, and what brings back closed sessions finds it;
+        without panes it is in the Zellij session `into` at once. None where there is nothing newer.
+        Raises what `Store.write` raises.
+        """
+        view = self.newest(root)
+        if view is None:
+            return None
+        layout = shown(view)
+        name = into if layout is None else self.named(view)
+        if layout is not None:
+            # First: killed between the two, it is taken again, and the same panes make no new generation.
+            reason = TAKEN_BACK if view.site.host == self._host else TAKEN_OVER
+            self._snapshots.record(name, root, layout, reason, taken_at=view.taken_at)
+        made = self._store.write(
+            lambda tx: self._carry_on(tx, view, name, root),
+            lock=[f"session:{self._host}/{name}", f"root:{self._host}/{root}"],
+        )
+        log.info(
+            "%s: %s of %s is carried on, with %d milestones",
+            root,
+            view.id,
+            view.host_name,
+            len(view.milestones),
+        )
+        return made
+
+    def named(self, view: HotView) -> str:
+        """What its Zellij session is called here."""
+        if view.site.host == self._host:
+            return view.zellij_session
+        return f"{view.zellij_session or 'shell'}@{view.host_name}"
+
+    def recover(self, view: HotView) -> None:
+        """Write into the journal what of a context of this machine only the hot copy has."""
+        if view.layout is not None and view.zellij_session:
+            try:
+                self._snapshots.record(
+                    view.zellij_session, view.site.root, view.layout, TAKEN_BACK, taken_at=view.taken_at
+                )
+            except ZdriverError as error:
+                log.warning("the panes of %s are not taken back: %s", view.zellij_session, error.message)
+
+        def unit(tx: Transaction) -> None:
+            if tx.one("hot.context", id=view.id, host=self._host) is None:
+                return
+            context = Context(id=view.id, zellij_session=view.zellij_session, root=view.site.root)
+            write_entries(tx, context, view)
+            tx.emit(resolving.event("context.taken_back", context, context.id))
+
+        self._store.write(unit, lock=[f"context:{view.id}"])
+
+    # ---- inside -------------------------------------------------------------------------
+
+    def _known(self, tx: Reading, root: str, found: Iterable[HotView]) -> _Known:
+        moments = [
+            tx.one(statement, host=self._host, root=root)
+            for statement in ("hot.newest_entry_at", "hot.newest_panes_at")
+        ]
+        newest = max((row["at"] for row in moments if row is not None and row["at"] is not None), default=0)
+        unread = set()
+        for view in found:
+            row = tx.one("context.by_id", id=view.id)
+            taken = tx.one("hot.carried_on", host=self._host, parent_id=view.id)
+            if (row is not None and row["host"] == self._host) or (
+                taken is not None and taken["parent_version"] >= view.version
+            ):
+                unread.add(view.id)
+        return _Known(to_datetime(newest), unread)
+
+    def _is_news(self, view: HotView, known: _Known) -> bool:
+        return view.id not in known.unread and not view.empty and view.updated_at > known.newest
+
+    def _carry_on(self, tx: Transaction, view: HotView, name: str, root: str) -> Context:
+        made = Context(id=new_id(), zellij_session=name, root=root)
+        replaced = self._replaced(tx, view, name, root)
+        for old in replaced:
+            current = tx.one("entry.current_intent", context_id=old.id)
+            if current is not None and (view.intent is None or current["id"] != view.intent.id):
+                tx.run("entry.end_intent", context_id=old.id, at=tx.now())
+            tx.run("context.close", id=old.id, at=tx.now())
+        tx.run("context.add", id=made.id, host=self._host, zellij_session=name, root=root, at=tx.now())
+        tx.run("hot.carries_on", id=made.id, parent_id=view.id, parent_version=view.version)
+        for old in replaced:
+            tx.run("entry.adopt", context_id=old.id, into=made.id)
+            tx.emit(resolving.event("context.closed", old, old.id, instead=made.id))
+        write_entries(tx, made, view)
+        payload = {"parent": view.id, "from_host": view.host_name, "from_root": view.site.root}
+        tx.emit(resolving.event("context.taken_over", made, made.id, **payload))
+        return made
+
+    def _replaced(self, tx: Transaction, view: HotView, name: str, root: str) -> list[Context]:
+        """Contexts of this machine whose story this one goes on with: what stood there, and what was carried
+        on elsewhere (unless somebody has it open)."""
+        found = [resolving.open_at(tx, self._host, name, root)]
+        parent = tx.one("hot.context", id=view.parent, host=self._host) if view.parent else None
+        running = {row["name"] for row in tx.all("restore.servers_open", host=self._host)}
+        if parent is not None and parent["zellij_session"] not in running:
+            found.append(parent)
+        return list({row["id"]: rows.context(row) for row in found if row is not None}.values())
+
+
+def shown(view: HotView) -> Layout | None:
+    """Its panes, where there are any."""
+    there = view.layout is not None and any(terminals(tab) for tab in view.layout.tabs)
+    return view.layout if there else None
+
+
+class _Known(msgspec.Struct):
+    """What this machine knows of a root."""
+
+    newest: datetime  #: of all that was done there
+    unread: set[str]  #: ids of contexts that are no news
+
+
+def write_entries(tx: Transaction, into: Context, view: HotView) -> None:
+    """The entries of a view that are not in `into` yet, oldest first.
+
+    One that is elsewhere in this store (another machine's, on a shared one) is written with an id of its own.
+    """
+    entries: list[HotIntent | HotMilestone] = [
+        *view.milestones,
+        *([view.intent] if view.intent is not None else []),
+    ]
+    for entry in sorted(entries, key=lambda each: each.at):
+        row = tx.one("entry.by_id", id=entry.id)
+        if row is None or row["context_id"] != into.id:
+            _write(tx, into, entry, entry.id if row is None else new_id())
+
+
+def _write(tx: Transaction, into: Context, entry: HotIntent | HotMilestone, id_: str) -> None:
+    more: dict[str, Any] = {"type": "intent", "kind": None, "artifacts": "[]", "commit_id": None}
+    artifacts: tuple[str, ...] = ()
+    if isinstance(entry, HotMilestone):
+        artifacts = entry.artifacts
+        listed = msgspec.json.encode(artifacts).decode()
+        more = {"type": "milestone", "kind": entry.kind, "artifacts": listed, "commit_id": entry.commit}
+    else:
+        tx.run("entry.end_intent", context_id=into.id, at=tx.now())
+    added = tx.one(
+        "entry.add", id=id_, context_id=into.id, text=entry.text, source=entry.source, at=to_us(entry.at),
+        intent_id=None, **more,
+    )  # fmt: skip
+    assert added is not None
+    tx.run("search.add", seq=added["seq"], words=search_words(entry.text, artifacts))
+
+
+def _moved(view: HotView, root: str) -> HotView:
+    """With the paths of this machine. `site` stays the other one's."""
+    paths = between((view.site.root, root), (view.home, os.path.realpath(home_folder() or "/")))
+    return msgspec.structs.replace(
+        view,
+        layout=None if view.layout is None else paths.layout(view.layout),
+        milestones=tuple(_with_paths(each, paths) for each in view.milestones),
+    )
+
+
+def _with_paths(milestone: HotMilestone, paths: Paths) -> HotMilestone:
+    return msgspec.structs.replace(milestone, artifacts=tuple(map(paths.path, milestone.artifacts)))

@@ -1,10 +1,6 @@
 -- The archive: what any number of stores have told it, each under its own id. Read it with any client.
 -- min_compatible: 1
 
-CREATE TABLE archive_about (
-    id text PRIMARY KEY -- names this archive, so that a store knows whether it speaks to the same one
-);
-
 -- How far each store's history is here. It changes in the transaction that brings the rows.
 CREATE TABLE archive_stores (
     store text PRIMARY KEY,

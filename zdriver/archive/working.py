@@ -1,0 +1,94 @@
+"""A worker (`archive/worker.py`) and who listens to it: one process, from its order to its report."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from zdriver.archive.model import Archived, Done, Failed, Meets, Order, Said
+from zdriver.core.build import PACKAGE
+from zdriver.core.errors import Unavailable, from_code
+
+log = logging.getLogger(__name__)
+
+GO = b"go\n"
+_decode = msgspec.json.Decoder(Said).decode
+
+
+class Worker:
+    """One at a time; it ends when this process does, however that ends."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def run(self, order: Order, on: Callable[[Said], None]) -> Archived:
+        """Do it. `on` hears everything but the end, in this thread; what it raises ends the worker.
+
+        Raises what the worker failed with, and Unavailable when it was killed.
+        """
+        process = self._start(order)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                match said := _decode(line):
+                    case Done(report=report):
+                        return report
+                    case Failed(code=code, message=message, hint=hint):
+                        raise from_code(code, message, hint)
+                    case Meets():
+                        on(said)
+                        process.stdin.write(GO)
+                        process.stdin.flush()
+                    case _:
+                        on(said)
+            raise Unavailable(
+                f"archiving was stopped: its process ended ({process.wait()})",
+                hint="do it again: it goes on from what the archive confirmed",
+            )
+        except BrokenPipeError:
+            raise Unavailable("archiving was stopped", hint="do it again") from None
+        finally:
+            self._end(process)
+
+    def _start(self, order: Order) -> subprocess.Popen[bytes]:
+        main = str(Path(PACKAGE) / "archive" / "__main__.py")
+        with self._lock:
+            if self._stopped:
+                raise Unavailable("the daemon is ending", hint="do it again")
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", main, msgspec.json.encode(order).decode()],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                cwd="/",
+            )
+            return self._process
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes]) -> None:
+        """It ends by itself when nobody listens any more (`worker.watch`)."""
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def stop(self) -> None:
+        """End the one that runs; what it had not committed is not there. None is started any more."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None and self._process.poll() is None:
+                self._process.kill()

@@ -16,6 +16,11 @@ from zdriver.storage.port import Row, Transaction
 
 #: Behind everybody who waits, and before them.
 LAST, FIRST = 2**63 - 1, 0
+#: What of `claim.current` is about the claim.
+_CLAIM = (
+    *("id", "agent", "token", "host", "pid", "session", "lease", "claimed_at", "expires_at"),
+    *("ended_at", "ended", "reason"),
+)
 
 
 class Book:
@@ -64,6 +69,8 @@ class Book:
 
     def _grant(self) -> None:
         """To who came first and is still there, until it is picked up."""
+        if not self._row["places"]:
+            return
         first = self.tx.one("claim.waiter_first", worktree_id=self.worktree_id, now=self.now)
         if first is None:
             return
@@ -75,23 +82,19 @@ class Book:
         self, *, id: str, agent: str, lease: int, pid: int = 0, session: str = "", seq: int = LAST
     ) -> Claim | None:
         """By the one statement that decides it; None: somebody else has it, or comes before."""
+        asked = {"id": id, "agent": agent, "host": self.host, "pid": pid or None, "session": session}
         won = self.tx.one(
-            "claim.take",
-            id=id,
-            worktree_id=self.worktree_id,
-            agent=agent,
-            host=self.host,
-            pid=pid or None,
-            session=session,
-            lease=lease,
-            now=self.now,
-            seq=seq,
+            "claim.take", worktree_id=self.worktree_id, **asked, lease=lease, now=self.now, seq=seq
         )
         if won is None:
             return None
         self.tx.run("claim.fence", worktree_id=self.worktree_id, token=won["token"])
-        self._leave_queue(agent)
-        self._load()
+        if self._row["places"]:
+            self._leave_queue(agent)
+            self._load()
+        else:  # nobody waits: it is as it was written
+            times = {"lease": lease, "claimed_at": self.now, "expires_at": self.now + lease}
+            self._row |= {**asked, **times, **won, "ended_at": None, "ended": "", "reason": ""}
         self._emit("worktree.claimed", host=self.host, session=session, lease=lease / 1_000_000)
         if not rules.is_person(agent):
             self._emit("task.assigned", worktree=self._row["worktree"])
@@ -108,7 +111,8 @@ class Book:
         row = self._row
         length, at = rules.renewed(self.now, lease, expires_at=row["expires_at"], lease_before=row["lease"])
         self.renew(lease=length, at=at, pid=pid, session=session)
-        self._leave_queue(row["agent"])
+        if row["places"]:
+            self._leave_queue(row["agent"])
         return rows.claim(self._row, again=True)
 
     def picked_up(self, *, lease: int, pid: int, session: str) -> Claim:
@@ -128,12 +132,13 @@ class Book:
         # A lease that ran out ended then, also when nobody was there to write it down.
         at = min(self.now, row["expires_at"]) if how == "expired" else self.now
         self.tx.run("claim.end", id=row["id"], at=at, ended=how, reason=reason)
+        waiting = row["waiting"]
         row |= {"ended_at": at, "ended": how, "reason": reason, "waiting": 0}
         ended = rows.claim(row)
         type_ = {"released": "worktree.released", "expired": "claim.expired", "taken": "claim.taken"}[how]
         more: dict[str, Any] = {"by": by, "reason": reason} if how == "taken" else {}
         self._emit(type_, **more)
-        self._load()
+        row |= {**dict.fromkeys(_CLAIM), "waiting": waiting}
         return ended
 
     def wait(self, ticket: str, agent: str) -> tuple[str, int]:

@@ -5,7 +5,8 @@ SELECT w.id AS worktree_id, w.name AS worktree, w.path, w.branch, w.state, w.rem
     CASE WHEN r.trunk = '' THEN r.git_dir ELSE r.trunk END AS repo,
     c.id, c.agent, c.token, c.host, c.pid, c.session, c.lease, c.claimed_at, c.expires_at,
     c.ended_at, c.ended, c.reason,
-    (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id AND q.until > :now) AS waiting
+    (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id AND q.until > :now) AS waiting,
+    (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id) AS places
 FROM worktrees w
 JOIN repos r ON r.id = w.repo_id
 LEFT JOIN claims c ON c.worktree_id = w.id AND c.ended_at IS NULL
@@ -71,7 +72,7 @@ LIMIT :limit
 -- name: take
 INSERT INTO claims (id, worktree_id, agent, token, host, pid, session, lease, claimed_at, expires_at)
 SELECT :id, w.id, :agent, COALESCE((SELECT f.token FROM fences f WHERE f.worktree_id = w.id), 0) + 1,
-    :host, :pid, :session, :lease, :now, :now + :lease
+    :host, CAST(:pid AS BIGINT), :session, :lease, :now, :now + :lease
 FROM worktrees w
 WHERE w.id = :worktree_id AND w.state = 'ready' AND w.removed_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.worktree_id = w.id AND c.ended_at IS NULL)

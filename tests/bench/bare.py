@@ -49,6 +49,7 @@ class Saving:
         self.connection = apsw.Connection(str(database), statementcachesize=128)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             self.connection.execute(f"PRAGMA {pragma}").fetchall()
+        self.connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # as the store does, and why
         self._sql = statements("sqlite")
         self._context = new_id()
         self._count = 0

@@ -176,12 +176,9 @@ class _Pair:
     def _claim(self) -> str:
         id_, now = new_id(), now_us()
         self._asked()
-        self._run("claim.waiter_first", worktree_id=self._worktree, now=now)
         who = {"agent": "bench", "host": "h", "pid": None, "session": "", "lease": 60_000_000}
         taken = self._run("claim.take", id=id_, worktree_id=self._worktree, **who, now=now, seq=2**62)
         self._run("claim.fence", worktree_id=self._worktree, token=taken[0][0])
-        self._run("claim.waiters_of", worktree_id=self._worktree, agent="bench")
-        self._asked()
         self._said("worktree.claimed")
         self._said("task.assigned")
         return id_
@@ -190,10 +187,8 @@ class _Pair:
         self._asked()
         self._run("claim.end", id=id_, at=now_us(), ended="released", reason="")
         self._said("worktree.released")
-        self._asked()
 
     def _asked(self) -> None:
-        self._run("request.find", key=new_id())
         self._run("claim.current", worktree_id=self._worktree, now=now_us())
 
     def _said(self, type_: str) -> None:

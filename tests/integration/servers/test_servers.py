@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -182,7 +183,10 @@ def test_rabbitmq_keeps_what_it_confirmed_over_sigkill_and_speaks_tls(
 ) -> None:
     """One node for both: it takes seconds to start."""
     with RabbitMq(folder, tls=authority) as server:
-        with pika.BlockingConnection(pika.URLParameters(server.url)) as connection:
+        parameters = pika.URLParameters(server.url.partition("?")[0])
+        trusting = ssl.create_default_context(cafile=str(authority.file))
+        parameters.ssl_options = pika.SSLOptions(trusting, "127.0.0.1")
+        with pika.BlockingConnection(parameters) as connection:
             channel = connection.channel()
             channel.queue_declare("q", durable=True)
             channel.confirm_delivery()
@@ -196,6 +200,6 @@ def test_rabbitmq_keeps_what_it_confirmed_over_sigkill_and_speaks_tls(
         with pytest.raises(ServerFailed):
             server.call("rabbit:is_running()")
         server.start()
-        with pika.BlockingConnection(pika.URLParameters(server.url)) as connection:
+        with pika.BlockingConnection(parameters) as connection:
             found = [connection.channel().basic_get("q", auto_ack=True)[2] for _ in range(20)]
     assert found == [b"%d" % number for number in range(20)]

@@ -41,8 +41,8 @@ class RabbitMq(Server):
     def url_of(self, vhost: str, *, user: str = USER, password: str = PASSWORD) -> str:
         scheme, query = "amqp", ""
         if self.tls is not None:
-            # what pika's URLParameters reads
-            scheme, query = "amqps", "?ssl_options=" + quote(repr({"ca_certs": str(self.tls.file)}))
+            # as RabbitMQ's own specification of URLs has it; plain pika needs to be told in its own way
+            scheme, query = "amqps", f"?cacertfile={quote(str(self.tls.file), safe='/')}"
         login = f"{quote(user, safe='')}:{quote(password, safe='')}"
         return f"{scheme}://{login}@127.0.0.1:{self.port}/{quote(vhost, safe='')}{query}"
 

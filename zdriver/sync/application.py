@@ -112,8 +112,10 @@ class Application:
             tracked(tree.path, unclear),
             force=wanted.keys() if force is None else force,
         )
-        made = cache(partial(self._made, tree.id))
-        task.folders = {make.path: look.made_for(make.path, made) for make in task.plan.makes}
+        nested = [make.path for make in task.plan.makes if "/" in make.path]
+        if nested:
+            made = cache(partial(self._made, tree.id))
+            task.folders = {path: look.made_for(path, made) for path in nested}
         task.obstacles += [self._obstacle(tree, conflict) for conflict in task.plan.conflicts]
 
     def _wanted(self, tree: Tree, task: Task) -> dict[str, Wanted]:

@@ -100,7 +100,9 @@ def assemble() -> Assembly:
     from zdriver.claims.service import ClaimsService
     from zdriver.context.service import ContextService
     from zdriver.context.snapshots import SnapshotService
+    from zdriver.daemon.hot import assemble_hot
     from zdriver.daemon.queueing import Queueing
+    from zdriver.daemon.relaying import assemble_publishing, sinks
     from zdriver.daemon.syncing import Syncing
     from zdriver.daemon.terminals import assemble_terminals
     from zdriver.daemon.worktrees import assemble_worktrees, registry
@@ -111,10 +113,12 @@ def assemble() -> Assembly:
 
     config = load_config()
     engines = Engines(config)
-    store = SqliteStore(config.database())
+    store = SqliteStore(config.database(), sinks=sinks(config))
     try:
         contexts = ContextService(store)
         snapshots = SnapshotService(store)
+        hot = assemble_hot(store, snapshots, config, engines)
+        contexts.elsewhere = hot.elsewhere
         events = Events(store)
         known = registry(store)
         claims = ClaimsService(store, known.find)
@@ -129,10 +133,13 @@ def assemble() -> Assembly:
             known=known,
             worktrees=worktrees.service,
             hooks=worktrees.hooks,
+            elsewhere=hot.elsewhere,
         )
         snapshots.capturer = bridges.captured
         bridges.warning = engines.warning
         contexts.name_now = bridges.name_now
+        publishing = assemble_publishing(store, config, engines)
+        events.again = publishing.again
         return Assembly(
             services={
                 "context": (ContextApi, contexts),
@@ -151,9 +158,17 @@ def assemble() -> Assembly:
             extend=[events.register, Queueing(claims).register],
             notices=lambda: _notices(store.recovery(), now_us() - NEWS_DAYS * 86_400_000_000),
             news=lambda since: _notices(store.recovery(), since),
-            components=[bridges, claims.keeper, worktrees.settling, worktrees.expiring, syncing],
+            components=[
+                bridges,
+                claims.keeper,
+                worktrees.settling,
+                worktrees.expiring,
+                syncing,
+                *hot.components,
+                *publishing.components,
+            ],
             plugins=bridges.count,
-            followed=syncing.count,
+            followed=lambda: syncing.count() + publishing.pending(),
             engines=engines.healths,
             leaving=bridges.leaving,
             close=store.close,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -20,6 +20,8 @@ import msgspec
 from zdriver.core.clock import to_us
 from zdriver.events import selecting
 from zdriver.events.envelope import unseal
+from zdriver.events.relay import failures
+from zdriver.events.relay.failures import Failed
 from zdriver.rpc.events_api import Logged, Subscribed
 from zdriver.rpc.methods import MethodTable
 from zdriver.rpc.server import Connection
@@ -56,6 +58,8 @@ class Events:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        #: told that refused events are due at once
+        self.again: Callable[[], None] = lambda: None
 
     def register(self, table: MethodTable) -> None:
         table.add_function("events.subscribe", self.subscribe, wants_connection=True)
@@ -82,6 +86,14 @@ class Events:
     def newest(self) -> int:
         row = self._store.read(lambda tx: tx.one("event.newest"))
         return int(row["sequence"] or 0) if row else 0
+
+    def failed(self, *, limit: int = 1000) -> tuple[Failed, ...]:
+        return failures.failed(self._store, limit)
+
+    def retry(self, ids: tuple[str, ...] = (), *, everything: bool = False) -> int:
+        tried = failures.retry(self._store, ids, everything=everything)
+        self.again()
+        return tried
 
     def lines(self, after: int) -> Iterator[tuple[int, bytes]]:
         """Cursor and notification of what comes next: the envelopes' bytes as they were committed."""

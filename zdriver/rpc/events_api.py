@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from zdriver.events.envelope import Envelope
+from zdriver.events.relay.failures import Failed
 
 
 class Logged(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,4 +45,20 @@ class EventsApi(Protocol):
 
     def newest(self) -> int:
         """The cursor of the last event, 0 when there is none."""
+        ...
+
+    def failed(self, *, limit: int = 1000) -> tuple[Failed, ...]:
+        """Events that a sink refused, in the order in which they happened; at most 10,000.
+
+        Those with `next_at` are tried again by themselves; the others are set aside.
+        """
+        ...
+
+    def retry(self, ids: tuple[str, ...] = (), *, everything: bool = False) -> int:
+        """Try refused events again now; how many there are.
+
+        ids  cursors, event ids, or the beginning of an id that no other has
+
+        Raises InvalidInput, NotFound, Ambiguous.
+        """
         ...

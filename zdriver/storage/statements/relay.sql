@@ -32,3 +32,6 @@ LIMIT :limit
 -- name: again
 UPDATE deliveries SET attempts = 0, next_at = 0, error = ''
 WHERE sink = :sink AND sequence = :sequence AND attempts > 0
+
+-- name: aside
+SELECT COUNT(*) AS aside FROM deliveries WHERE attempts > 0 AND next_at = 9223372036854775807

@@ -1,0 +1,60 @@
+"""One of several daemons does what only one may do: who holds an advisory lock of its session."""
+
+from __future__ import annotations
+
+import logging
+
+import psycopg
+
+from zdriver.core.engines import Address
+from zdriver.core.errors import Unavailable
+from zdriver.storage.postgres.connection import Connection, close_quietly, connect
+from zdriver.storage.postgres.keys import lock_key
+
+log = logging.getLogger(__name__)
+
+
+class Leadership:
+    """For one thread. The lock lives as long as its connection, which the server ends for a dead machine.
+
+    The connection is its own: behind a pooler that shares sessions there would be two leaders.
+    """
+
+    def __init__(self, address: Address, name: str) -> None:
+        """name  of what only one may do: "relay:rabbitmq" """
+        self._address = address
+        self._name = name
+        self._connection: Connection | None = None
+        self._leads = False
+
+    def lead(self) -> bool:
+        """Whether this process leads, asked of the server each time. Raises Unavailable when it is away."""
+        try:
+            connection = self._connected()
+            if self._leads:
+                connection.execute("SELECT 1")
+                return True
+            row = connection.execute(
+                "SELECT pg_try_advisory_lock(%s) AS got", (lock_key(self._name),)
+            ).fetchone()
+        except psycopg.Error as error:
+            self.release()
+            raise Unavailable(
+                f"{self._address.setting}: the connection that holds the lock {self._name} was lost",
+                hint="it is tried again",
+            ) from error
+        self._leads = row is not None and bool(row["got"])
+        if self._leads:
+            log.info("leads: %s", self._name)
+        return self._leads
+
+    def release(self) -> None:
+        """Let another one. Nothing to do where this one does not lead."""
+        connection, self._connection, self._leads = self._connection, None, False
+        if connection is not None:
+            close_quietly(connection)
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = connect(self._address, autocommit=True)
+        return self._connection

@@ -13,6 +13,9 @@ from zdriver.context.layout import Layout
 Source = Literal["manual", "automated", "agent"]
 Kind = Literal["milestone", "checkpoint", "exploration"]
 
+#: Reasons of generations that were seen elsewhere: on another machine; here, but the journal lost them.
+TAKEN_OVER, TAKEN_BACK = "taken-over", "taken-back"
+
 TEXT_MAX = 10_000  #: characters in an intent or a milestone
 
 
@@ -102,7 +105,7 @@ class SnapshotInfo(msgspec.Struct, frozen=True, kw_only=True):
     zellij_session: str
     root: str
     taken_at: datetime
-    reason: str  #: "change", "manual", "before-replace", "before-restore" …
+    reason: str  #: "change", "manual", "before-replace", "taken-over" …
     tabs: int
     panes: int
     pinned: bool

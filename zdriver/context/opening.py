@@ -14,8 +14,9 @@ from collections.abc import Callable
 from zdriver.context import choosing
 from zdriver.context.api import ContextApi
 from zdriver.context.banner import offer_lines
+from zdriver.context.elsewhere import NOWHERE, Elsewhere
 from zdriver.context.ledger import Candidate, Ledger, SeenServer, is_running
-from zdriver.context.model import Place, RestoreReport, SnapshotContent, SnapshotInfo
+from zdriver.context.model import TAKEN_OVER, Place, RestoreReport, SnapshotContent, SnapshotInfo
 from zdriver.context.restorer import Restorer, Snapshots
 from zdriver.context.terminal import Clients, Terminal, Terminals
 from zdriver.context.welcoming import welcome
@@ -45,6 +46,7 @@ class Openings:
         policy: Callable[[], choosing.Policy],
         ended_by_itself: Callable[[SeenServer], bool],
         clock: Clock,
+        elsewhere: Elsewhere = NOWHERE,
     ) -> None:
         self._ledger = ledger
         self._snapshots = snapshots
@@ -54,6 +56,7 @@ class Openings:
         self._policy = policy
         self._ended_by_itself = ended_by_itself
         self._clock = clock
+        self._elsewhere = elsewhere
         self._begun = time.monotonic()
         #: Server's key → generation that its banner offers. Lost with the daemon, as is the banner's use.
         self._offers: dict[str, int] = {}
@@ -63,6 +66,8 @@ class Openings:
         self._note_ends()
         self._await_others(terminal)
         live = self._live(terminal)
+        if not any(each.root == terminal.root for each in live):  # else it goes on here
+            self._elsewhere.carry_on(terminal.root, into=terminal.zellij_session)
         opening = _opening(terminal)  # last: to ask the others may have taken a while
         decision = choosing.choose(
             opening,
@@ -202,6 +207,7 @@ class Openings:
                     crashed=server.crashed if server is not None else False,
                     dismissed=info.generation in dismissed,
                     restored=info.generation <= carried_on.get(info.zellij_session, 0),
+                    elsewhere=info.reason == TAKEN_OVER,
                 )
             )
         return found
@@ -251,7 +257,10 @@ class Openings:
             terminal.notify("banner", {"lines": lines, "keys": "", "seconds": BANNER_SECONDS})
             return
         content = self._snapshots.show(decision.generation)
-        place = Place(cwd=content.info.root, zellij_session=content.info.zellij_session)
+        whose = content.info.zellij_session
+        if content.info.reason == TAKEN_OVER:  # its panes are offered, its intent is carried on here
+            whose = terminal.zellij_session
+        place = Place(cwd=content.info.root, zellij_session=whose)
         lines = offer_lines(
             self._contexts.intent(place=place),
             self._contexts.milestones(place=place, limit=3),

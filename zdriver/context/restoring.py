@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from zdriver.context import keeping, rows
 from zdriver.context.api import ContextApi
+from zdriver.context.elsewhere import NOWHERE, Elsewhere
 from zdriver.context.ledger import Candidate, Ledger, is_running
 from zdriver.context.model import Place, RestorePlan, RestoreReport, SnapshotContent, UndoReport
 from zdriver.context.restorer import Restorer, Snapshots
@@ -29,6 +30,7 @@ class RestoreService:
         *,
         root_of: Callable[[str], str],
         clock: Clock,
+        elsewhere: Elsewhere = NOWHERE,
     ) -> None:
         self._ledger = ledger
         self._snapshots = snapshots
@@ -37,6 +39,7 @@ class RestoreService:
         self._contexts = contexts
         self._root_of = root_of
         self._clock = clock
+        self._elsewhere = elsewhere
 
     # ---- api.RestoreApi -----------------------------------------------------------------
 
@@ -106,6 +109,7 @@ class RestoreService:
         if generation:
             return self._snapshots.show(generation)
         root = self._root(place)
+        self._elsewhere.carry_on(root, into=place.zellij_session)
         for candidate in self._closed(root):
             if candidate.zellij_session != place.zellij_session:
                 return self._snapshots.show(candidate.generation)

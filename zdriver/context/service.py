@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from zdriver.context import forgetting, resolving, rows, rules
+from zdriver.context import forgetting, left, resolving, rows, rules
+from zdriver.context.elsewhere import NOWHERE, Elsewhere
 from zdriver.context.model import (
     Context,
     Entry,
@@ -30,6 +31,9 @@ from zdriver.core.tokens import query_words, search_words
 from zdriver.git import head_commit, worktree_top
 from zdriver.storage.host import host_id
 from zdriver.storage.port import Reading, Store, Transaction
+
+if TYPE_CHECKING:
+    from zdriver.hot.model import HotView
 
 T = TypeVar("T")
 
@@ -59,6 +63,8 @@ class ContextService:
         self._host = host_id() if host is None else host
         self._roots = roots
         self._head = head
+        #: Contexts that were left on another machine.
+        self.elsewhere: Elsewhere = NOWHERE
         #: What a Zellij session is called now: a shell keeps the name that it was started under.
         self.name_now: Callable[[str], str] = lambda zellij_session: zellij_session
 
@@ -71,6 +77,7 @@ class ContextService:
         """
         text, source = rules.sentence(text, "intent"), rules.source(source)
         where = self._spot(place)
+        self._carry_on(where)
 
         def unit(tx: Transaction) -> Intent:
             context = resolving.open_context(tx, resolving.find(tx, where, self._host), self._host)
@@ -116,6 +123,7 @@ class ContextService:
         text, kind, source = rules.sentence(text, "milestone"), rules.kind(kind), rules.source(source)
         artifacts = rules.artifacts(tuple(artifacts))
         where = self._spot(place)
+        self._carry_on(where)
         # Git is asked before the transaction: a unit touches nothing else, and must not wait.
         commit = self._head(self._store.read(lambda tx: resolving.find(tx, where, self._host).root))
 
@@ -201,24 +209,26 @@ class ContextService:
     def intent(self, *, place: Place) -> Intent | None:
         where = self._spot(place)
 
-        def unit(tx: Reading) -> Intent | None:
-            context = resolving.find(tx, where, self._host).context
-            current = context and tx.one("entry.current_intent", context_id=context.id)
-            return rows.intent(current, context) if context and current else None
+        def unit(tx: Reading) -> tuple[str, Intent | None]:
+            found = resolving.find(tx, where, self._host)
+            current = found.context and tx.one("entry.current_intent", context_id=found.context.id)
+            return found.root, rows.intent(current, found.context) if found.context and current else None
 
-        return self._store.read(unit)
+        root, current = self._store.read(unit)
+        return current or left.intent(self._left(where, root), root)
 
     def milestones(self, *, place: Place, limit: int = 20) -> list[Milestone]:
         where, limit = self._spot(place), rules.page(limit)
 
-        def unit(tx: Reading) -> list[Milestone]:
-            context = resolving.find(tx, where, self._host).context
-            if context is None:
-                return []
-            found = tx.all("entry.milestones", context_id=context.id, limit=limit)
-            return [rows.milestone(row, context) for row in found]
+        def unit(tx: Reading) -> tuple[str, list[Milestone]]:
+            found = resolving.find(tx, where, self._host)
+            if found.context is None:
+                return found.root, []
+            read = tx.all("entry.milestones", context_id=found.context.id, limit=limit)
+            return found.root, [rows.milestone(row, found.context) for row in read]
 
-        return self._store.read(unit)
+        root, milestones = self._store.read(unit)
+        return milestones or left.milestones(self._left(where, root), root)[:limit]
 
     def history(
         self,
@@ -290,6 +300,18 @@ class ContextService:
             )
 
         return self._store.read(unit)
+
+    def _left(self, where: resolving.Spot, root: str) -> HotView | None:
+        """What was left elsewhere at a place of which nothing is known here."""
+        return None if where.named or self.elsewhere is NOWHERE else self.elsewhere.newest(root)
+
+    def _carry_on(self, where: resolving.Spot) -> None:
+        """The first thing to be written at a place goes on with what was left elsewhere."""
+        if where.named or self.elsewhere is NOWHERE:
+            return
+        found = self._store.read(lambda tx: resolving.find(tx, where, self._host))
+        if found.context is None:
+            self.elsewhere.carry_on(found.root, into=found.zellij_session)
 
     def _spot(self, place: Place) -> resolving.Spot:
         if place.zellij_session:

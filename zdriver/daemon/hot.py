@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from zdriver.context.elsewhere import NOWHERE, Elsewhere
 from zdriver.core.clock import now_us
 from zdriver.core.config import Config
 from zdriver.core.engines import Address, EngineHealth
@@ -18,12 +19,11 @@ if TYPE_CHECKING:
     from zdriver.context.snapshots import SnapshotService
     from zdriver.hot.following import Following
     from zdriver.hot.port import Hot
-    from zdriver.hot.taking import Taking
 
 
 class HotParts(NamedTuple):
-    component: HotComponent
-    taking: Taking
+    components: list[HotComponent]
+    elsewhere: Elsewhere
 
 
 class HotComponent:
@@ -41,16 +41,12 @@ class HotComponent:
             self._following.stop()
 
 
-def assemble_hot(
-    store: Store, snapshots: SnapshotService, config: Config, engines: Engines
-) -> HotParts | None:
-    """None where no `context.url` is set, or it cannot be begun with (and `engines` says why)."""
+def assemble_hot(store: Store, snapshots: SnapshotService, config: Config, engines: Engines) -> HotParts:
+    """Nothing where no `context.url` is set, or it cannot be begun with (and `engines` says why)."""
     address = engines.context
-    if address is None:
-        return None
-    hot = engines.optional("context.url", "context", lambda: _opened(address, config))
-    if hot is None:
-        return None
+    hot = address and engines.optional("context.url", "context", lambda: _opened(address, config))
+    if not hot:
+        return HotParts([], NOWHERE)
     from zdriver.hot.following import Following
     from zdriver.hot.reading import Views
     from zdriver.hot.sites import Sites, login
@@ -68,7 +64,7 @@ def assemble_hot(
         return msgspec.structs.replace(hot.health(), lag=following.lag())
 
     engines.healths.append(health)
-    return HotParts(HotComponent(following, hot), taking)
+    return HotParts([HotComponent(following, hot)], taking)
 
 
 def _opened(address: Address, config: Config) -> Hot:

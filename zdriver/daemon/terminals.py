@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from zdriver.context import choosing
+from zdriver.context.elsewhere import NOWHERE, Elsewhere
 from zdriver.context.ledger import Ledger, SeenServer
 from zdriver.context.opening import Openings
 from zdriver.context.planning import CommandPolicy
@@ -44,6 +45,7 @@ def assemble_terminals(
     known: Registry,
     worktrees: WorktreesApi,
     hooks: HooksApi,
+    elsewhere: Elsewhere = NOWHERE,
 ) -> Terminals:
     """The bridges are started and stopped by the caller; without a start there is no live session."""
     ledger = Ledger(store, host=host_id())
@@ -64,7 +66,9 @@ def assemble_terminals(
         render=render_layout,
         policy=lambda: _commands(load_config()),
     )
-    restores = RestoreService(ledger, snapshots, bridges, restorer, contexts, root_of=root_of, clock=now_us)
+    restores = RestoreService(
+        ledger, snapshots, bridges, restorer, contexts, root_of=root_of, clock=now_us, elsewhere=elsewhere
+    )
     openings = Openings(
         ledger,
         snapshots,
@@ -74,6 +78,7 @@ def assemble_terminals(
         policy=lambda: _policy(load_config()),
         ended_by_itself=_ended_by_itself,
         clock=now_us,
+        elsewhere=elsewhere,
     )
     tabs = Tabs(root_of, partial(standing, known), _layout)
     bridges.connect(openings, restores, root_of, tabs, TreeCalls(worktrees, hooks, tabs))

@@ -17,7 +17,7 @@ import msgspec
 
 from zdriver.context import resolving, rows
 from zdriver.context.layout import Layout, terminals
-from zdriver.context.model import Context, SnapshotInfo
+from zdriver.context.model import TAKEN_BACK, TAKEN_OVER, Context, SnapshotInfo
 from zdriver.core.clock import to_datetime, to_us
 from zdriver.core.errors import ZdriverError
 from zdriver.core.ids import new_id
@@ -29,11 +29,6 @@ from zdriver.hot.translating import Paths, between
 from zdriver.storage.port import Reading, Store, Transaction
 
 log = logging.getLogger(__name__)
-
-
-#: Reasons of generations that were not seen here.
-TAKEN_OVER = "taken-over"
-TAKEN_BACK = "taken-back"
 
 
 class Recorder(Protocol):
@@ -65,8 +60,15 @@ class Taking:
     def newest(self, root: str) -> HotView | None:
         """The newest context that was left elsewhere at what is `root` here, when it is newer than all here.
 
-        With its paths as they are here. Raises nothing of the engine's: without an answer there is none.
+        With its paths as they are here. Raises nothing: without an answer there is none.
         """
+        try:
+            return self._newest(root)
+        except ZdriverError as error:
+            log.warning("what was left elsewhere is not looked at: %s", error.message)
+            return None
+
+    def _newest(self, root: str) -> HotView | None:
         found = self._look.find(self._site_of(root).key)
         if not found:
             return None
@@ -76,50 +78,42 @@ class Taking:
         news = [each for each in found if self._is_news(each, known)]
         return _moved(max(news, key=lambda each: each.updated_at), root) if news else None
 
-    def take(self, root: str, *, into: str = "") -> Context | None:
-        """Make it one of this machine's: the context, and a generation of its panes.
-
-        Its Zellij session is called NAME@HOST, and what brings back closed sessions finds it;
-        without panes it is in the Zellij session `into` at once. None where there is nothing newer.
-        Raises what `Store.write` raises.
-        """
+    def carry_on(self, root: str, *, into: str) -> None:
+        """`Elsewhere.carry_on`. Its panes become a generation of a Zellij session called NAME@HOST, which
+        what brings back closed sessions then finds."""
         view = self.newest(root)
         if view is None:
-            return None
-        layout = shown(view)
-        name = into if layout is None else self.named(view)
-        if layout is not None:
-            # First: killed between the two, it is taken again, and the same panes make no new generation.
-            reason = TAKEN_BACK if view.site.host == self._host else TAKEN_OVER
-            self._snapshots.record(name, root, layout, reason, taken_at=view.taken_at)
-        made = self._store.write(
-            lambda tx: self._carry_on(tx, view, name, root),
-            lock=[f"session:{self._host}/{name}", f"root:{self._host}/{root}"],
-        )
-        log.info(
-            "%s: %s of %s is carried on, with %d milestones",
-            root,
-            view.id,
-            view.host_name,
-            len(view.milestones),
-        )
-        return made
+            return
+        try:
+            # The panes first: killed between the two it is taken again, and the same panes make nothing new.
+            self._keep_panes(view, self._named(view), root)
+            self._store.write(
+                lambda tx: self._carry_on(tx, view, into, root),
+                lock=[f"session:{self._host}/{into}", f"root:{self._host}/{root}"],
+            )
+        except ZdriverError as error:
+            log.warning("context %s of %s is not carried on: %s", view.id, view.host_name, error.message)
+            return
+        log.info("context %s of %s is carried on in %s", view.id, view.host_name, root)
 
-    def named(self, view: HotView) -> str:
+    def _named(self, view: HotView) -> str:
         """What its Zellij session is called here."""
         if view.site.host == self._host:
             return view.zellij_session
-        return f"{view.zellij_session or 'shell'}@{view.host_name}"
+        return f"{view.zellij_session}@{view.host_name}"
+
+    def _keep_panes(self, view: HotView, name: str, root: str) -> None:
+        if view.layout is None or not any(terminals(tab) for tab in view.layout.tabs):
+            return
+        reason = TAKEN_BACK if view.site.host == self._host else TAKEN_OVER
+        self._snapshots.record(name, root, view.layout, reason, taken_at=view.taken_at)
 
     def recover(self, view: HotView) -> None:
         """Write into the journal what of a context of this machine only the hot copy has."""
-        if view.layout is not None and view.zellij_session:
-            try:
-                self._snapshots.record(
-                    view.zellij_session, view.site.root, view.layout, TAKEN_BACK, taken_at=view.taken_at
-                )
-            except ZdriverError as error:
-                log.warning("the panes of %s are not taken back: %s", view.zellij_session, error.message)
+        try:
+            self._keep_panes(view, view.zellij_session, view.site.root)
+        except ZdriverError as error:
+            log.warning("the panes of %s are not taken back: %s", view.zellij_session, error.message)
 
         def unit(tx: Transaction) -> None:
             if tx.one("hot.context", id=view.id, host=self._host) is None:
@@ -178,12 +172,6 @@ class Taking:
         if parent is not None and parent["zellij_session"] not in running:
             found.append(parent)
         return list({row["id"]: rows.context(row) for row in found if row is not None}.values())
-
-
-def shown(view: HotView) -> Layout | None:
-    """Its panes, where there are any."""
-    there = view.layout is not None and any(terminals(tab) for tab in view.layout.tabs)
-    return view.layout if there else None
 
 
 class _Known(msgspec.Struct):

@@ -33,7 +33,11 @@ def told(error: Exception, address: Address) -> Unavailable:
             hint="name the authority: ?ssl_ca_certs=/path/ca.crt",
         )
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
-        return Unavailable(f"{name}: no answer from {address.shown} in time", hint=_SERVER)
+        # A server without TLS waits for the rest of what it takes for a command.
+        hint = (
+            "is that its port for TLS? without TLS it is redis://" if address.scheme == "rediss" else _SERVER
+        )
+        return Unavailable(f"{name}: no answer from {address.shown} in time", hint=hint)
     if isinstance(error, exceptions.ConnectionError | OSError):
         why = getattr(cause, "strerror", None) or str(cause)
         return Unavailable(f"{name}: {address.shown} cannot be reached: {_line(why)}", hint=_SERVER)

@@ -16,7 +16,7 @@ from tests.integration.daemons import Daemons, program
 from tests.integration.shop import Shop
 from zdriver.testing import Home, Terminal, until
 
-LINE_FIELDS = {"worktree", "condition", "trouble", "claim", "intent", "current"}
+LINE_FIELDS = {"worktree", "condition", "trouble", "claim", "intent", "current", "host"}
 
 
 @pytest.fixture

@@ -93,6 +93,14 @@ ROWS: dict[str, tuple[int, dict[str, object]]] = {
     ),
     "archives": (4, {"id": "z", "cursor": 3, "archived_at": 12}),
     "archive_owed": (4, {"seq": 1, "kind": "entry", "id": "e"}),
+    "tasks": (
+        5,
+        {
+            "id": "t", "title": "mend it", "text": "", "repo": "", "worktree": "", "agent": "",
+            "origin": "planner@desk", "payload": "{}", "added_at": 13,
+        },
+    ),
+    "hosts": (7, {"id": "h", "name": "desk", "at": 14}),
 }  # fmt: skip
 
 

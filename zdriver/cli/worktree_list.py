@@ -37,12 +37,14 @@ NAME = click.argument("name", required=False, type=GIVEN, shell_complete=complet
     epilog=examples(
         "zdriver worktree list",
         "zdriver worktree list --fast       without asking git how each stands",
+        "zdriver worktree list --all-hosts  other machines' too, where they share one store",
         "zdriver worktree list --json | jq -r '.data[].worktree.path'",
     ),
 )
 @click.option("--fast", is_flag=True, help="Leave out what git has to be asked for.")
+@click.option("--all-hosts", is_flag=True, help="Of this repository's clones on other machines, too.")
 @json_option
-def list_(fast: bool) -> None:
+def list_(fast: bool, all_hosts: bool) -> None:
     """List this repository's worktrees, and how each stands.
 
     base, remote: commits it has (↑) and has not (↓) beside the branch it came from and its
@@ -50,13 +52,13 @@ def list_(fast: bool) -> None:
     * is where you are.
     """
     with services(doing="looking at the worktrees", timeout=TIMEOUT) as driver:
-        found = driver.worktrees.list(conditions=not fast)
+        found = driver.worktrees.list(conditions=not fast, all_hosts=all_hosts)
     now = datetime.now(UTC)
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     answer(found, lambda: drawn(found, now, room))
     if all(line.worktree.trunk for line in found):
         note("no worktrees yet; make one: zdriver feat NAME")
-    foreign = [line.worktree.path for line in found if not line.worktree.id]
+    foreign = [line.worktree.path for line in found if not line.worktree.id and not line.host]
     if foreign:
         command = f"zdriver worktree adopt {shlex.quote(foreign[0])}"
         note(dim(f"{plural(len(foreign), 'worktree')} made by other means; to take it in: {command}"))

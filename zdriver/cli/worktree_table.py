@@ -25,6 +25,7 @@ NAME_MIN, BRANCH_MIN, HELD_MIN, ABOUT_MIN = 24, 16, 12, 20
 TITLES = {
     "mark": "",
     "name": "worktree",
+    "host": "on",
     "type": "type",
     "branch": "branch",
     "base": "base",
@@ -68,6 +69,7 @@ def cells(line: Line, now: datetime) -> Row:
     return {
         "mark": "*" if line.current else "",
         "name": printable(of.name),
+        "host": printable(line.host),
         "type": of.type,
         "branch": printable(of.branch) if of.branch else "(detached)",
         "base": apart(state.ahead, state.behind) if state else "",
@@ -151,4 +153,4 @@ def _styled(column: str, text: str, look: _Drawn) -> str:
         return red(text) if look.conflicted else yellow(text)
     if column == "name":
         return bold(text)
-    return dim(text) if column in ("type", "branch", "age") else text
+    return dim(text) if column in ("host", "type", "branch", "age") else text

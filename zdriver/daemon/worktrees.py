@@ -13,6 +13,7 @@ from zdriver.hooks.leasing import Leases
 from zdriver.hooks.resources import RepoResources
 from zdriver.hooks.service import HooksService
 from zdriver.storage.port import Store
+from zdriver.worktrees.elsewhere import introduce
 from zdriver.worktrees.locks import Locks
 from zdriver.worktrees.ports import Guard, Linker
 from zdriver.worktrees.registry import Registry
@@ -54,9 +55,15 @@ class Worktrees(NamedTuple):
     reviews: ReviewsService
 
 
-def registry(store: Store) -> Registry:
-    """The file is read anew each time: a changed setting counts from the next worktree on."""
-    return Registry(store, path=lambda: load_config().worktrees.path)
+def registry(store: Store, *, shared: bool = False) -> Registry:
+    """The file is read anew each time: a changed setting counts from the next worktree on.
+
+    shared: other machines use this store, too.
+    """
+    made = Registry(store, path=lambda: load_config().worktrees.path, shared=shared)
+    if shared:
+        introduce(store, made.host)
+    return made
 
 
 def assemble_worktrees(

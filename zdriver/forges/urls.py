@@ -67,3 +67,16 @@ def address(url: str) -> Address | None:
         return None
     path = path.strip("/").removesuffix(".git")
     return Address(host, path) if host and path else None
+
+
+def identity(url: str) -> str:
+    """One form for every way to write a remote: `git@github.com:O/r.git` is `https://github.com/o/r`.
+
+    A path is itself, so that machines which share a folder agree; "" for none, and for one that is
+    relative and so means something else everywhere.
+    """
+    found = address(url)
+    if found is not None:
+        return "/".join(_plain(found))
+    path = url.removeprefix("file://").rstrip("/").removesuffix(".git")
+    return path if path.startswith("/") else ""

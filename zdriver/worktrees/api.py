@@ -108,8 +108,12 @@ class WorktreesApi(RemovalsApi, Protocol):
         """Make it, or find it where it is there already. Raises Conflict, InvalidInput."""
         ...
 
-    def list(self, *, cwd: str = "", conditions: bool = True) -> tuple[Line, ...]:
-        """Of the caller's repository, the trunk first. `conditions`: ask git how each stands."""
+    def list(self, *, cwd: str = "", conditions: bool = True, all_hosts: bool = False) -> tuple[Line, ...]:
+        """Of the caller's repository, the trunk first. `conditions`: ask git how each stands.
+
+        `all_hosts`: then those of its other clones on the same store, by machine; nobody is asked how
+        these stand.
+        """
         ...
 
     def show(self, name: str = "", *, cwd: str = "") -> Line:

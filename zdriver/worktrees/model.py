@@ -79,6 +79,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     claim: Claim | None = None
     intent: str = ""
     current: bool = False  #: the caller's folder lies in it
+    host: str = ""  #: the name of the machine it is on; "": this one
 
 
 class Linked(msgspec.Struct, frozen=True, kw_only=True):

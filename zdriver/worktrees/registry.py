@@ -16,7 +16,7 @@ from zdriver.git.repository import worktree_top
 from zdriver.git.tops import top_and_git_dir
 from zdriver.storage.host import host_id
 from zdriver.storage.port import Reading, Row, Store, Transaction
-from zdriver.worktrees import reconciling, rows, rules
+from zdriver.worktrees import elsewhere, reconciling, rows, rules
 from zdriver.worktrees.model import Repo, Worktree, WorktreeType
 from zdriver.worktrees.names import key
 from zdriver.worktrees.reconciling import Findings, Seen
@@ -26,10 +26,19 @@ class Registry:
     """Repositories and worktrees of this machine. Thread-safe: all state is in the store."""
 
     def __init__(
-        self, store: Store, *, host: str | None = None, path: Callable[[], str] = lambda: ""
+        self,
+        store: Store,
+        *,
+        host: str | None = None,
+        path: Callable[[], str] = lambda: "",
+        shared: bool = False,
     ) -> None:
-        """path: the setting `worktrees.path` as it is now. Raises Unavailable as `host_id` does."""
+        """path: the setting `worktrees.path` as it is now. shared: other machines use this store, too.
+
+        Raises Unavailable as `host_id` does.
+        """
         self.store = store
+        self.shared = shared
         self.host = host_id() if host is None else host
         self._path = path
 
@@ -108,6 +117,8 @@ class Registry:
             made = kept
         else:
             tx.run("worktree.repo_add", **_columns(made), host=self.host, at=now)
+        if self.shared:
+            elsewhere.identified(tx, made)
         if made.trunk and not any(
             each["type"] == rules.TRUNK for each in tx.all("worktree.live", repo_id=made.id)
         ):
@@ -188,7 +199,8 @@ class Registry:
                 return self._at(path)
         known, foreign = self.reconciled(repo)
         if (found := rules.named(name, (*known, *foreign))) is None:
-            raise rules.unknown(name, (*known, *foreign))
+            others = elsewhere.lines(self.store, repo, name) if self.shared else ()
+            raise rules.unknown(name, (*known, *foreign), others)
         return repo, found if found.id else self.take_in(repo, found)
 
     def _named(self, repo: Repo, name: str) -> Worktree | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 from zdriver.core.errors import Ambiguous, InvalidInput, NotFound
-from zdriver.worktrees.model import Worktree, WorktreeType
+from zdriver.worktrees.model import Line, Worktree, WorktreeType
 from zdriver.worktrees.names import key
 
 #: The repository's main worktree.
@@ -151,7 +151,14 @@ def short(worktree: Worktree) -> str:
     return key(worktree.name.removeprefix(f"{worktree.type}-"))
 
 
-def unknown(given: str, worktrees: Iterable[Worktree]) -> NotFound:
+def unknown(given: str, worktrees: Iterable[Worktree], elsewhere: Sequence[Line] = ()) -> NotFound:
+    """elsewhere: those of that name on other machines."""
+    if elsewhere:
+        there = ", ".join(sorted({each.host for each in elsewhere}))
+        return NotFound(
+            f"{given} is on {there}, not here",
+            hint="`zdriver worktree list --all-hosts` shows it; to work at it here, make it here, too",
+        )
     names = {key(each.name): each.name for each in worktrees} | {short(each): each.name for each in worktrees}
     close = get_close_matches(key(given), names, n=1, cutoff=0.5)
     return NotFound(

@@ -127,7 +127,7 @@ class WorktreesService:
         """`add`, for a pull request: in this process only."""
         from zdriver.worktrees.adding import Asked
 
-        return self._adding.add(
+        added = self._adding.add(
             Asked(
                 type=type,
                 name=name,
@@ -141,6 +141,16 @@ class WorktreesService:
                 start=start,
             )
         )
+        return self._beside_others(added, cwd or caller.cwd()) if added.created else added
+
+    def _beside_others(self, added: Added, cwd: str) -> Added:
+        """With a word to who makes what another machine has as well: a claim is one for all of them."""
+        if not self._registry.shared:
+            return added
+        from zdriver.worktrees import elsewhere
+
+        found = elsewhere.lines(self._registry.store, self._registry.repo(cwd), added.worktree.name)
+        return msgspec.structs.replace(added, warnings=(*added.warnings, *elsewhere.words(found)))
 
     def adopt(
         self, path: str, *, type: str = "", cwd: str = "", agent: str = "", request: str = ""
@@ -152,11 +162,13 @@ class WorktreesService:
 
     # ---- looking ------------------------------------------------------------------------
 
-    def list(self, *, cwd: str = "", conditions: bool = True) -> tuple[Line, ...]:
-        from zdriver.worktrees import listing
+    def list(self, *, cwd: str = "", conditions: bool = True, all_hosts: bool = False) -> tuple[Line, ...]:
+        from zdriver.worktrees import elsewhere, listing
 
         where = cwd or caller.cwd()
-        return listing.lines(self._registry, self._registry.repo(where), cwd=where, conditions=conditions)
+        repo = self._registry.repo(where)
+        here = listing.lines(self._registry, repo, cwd=where, conditions=conditions)
+        return (*here, *elsewhere.lines(self._registry.store, repo)) if all_hosts else here
 
     def show(self, name: str = "", *, cwd: str = "") -> Line:
         from zdriver.worktrees import listing

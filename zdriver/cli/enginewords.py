@@ -45,5 +45,10 @@ def figures(health: EngineHealth) -> list[str]:
     if health.skew_ms is not None and abs(health.skew_ms) >= 1:
         said.append(f"its clock {health.skew_ms:+.0f} ms")
     if health.lag:
-        said.append(f"{plural(health.lag, _LAGGING[health.role])} to go")
+        said.append(to_go(health))
     return said
+
+
+def to_go(health: EngineHealth) -> str:
+    """ "12 events to go" """
+    return f"{plural(health.lag or 0, _LAGGING[health.role])} to go"

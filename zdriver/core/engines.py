@@ -28,6 +28,8 @@ SCHEMES: dict[str, tuple[str, ...]] = {
     "archive.url": ("postgresql",),
     "events.url": ("amqp", "amqps"),
 }
+#: Settings whose schemes plugins may add to.
+PLUGGABLE = ("storage.url", "context.url", "events.url")
 _SAME = {"postgres": "postgresql"}
 _NEEDS_HOST = ("redis", "rediss", "amqp", "amqps")
 _SHOW = "`zdriver config show` says where it is set; docs/engines.md has examples"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from zdriver.cli.checks import Check, fail, ok, warn
 from zdriver.cli.output import home_relative, plural
-from zdriver.core import config, paths
+from zdriver.core import config, engines, paths
 from zdriver.core.build import build_id
 from zdriver.core.errors import ZdriverError
 from zdriver.daemon.api import DaemonStatus
@@ -33,10 +33,13 @@ def check_service() -> Iterator[Check]:
             yield warn("configuration", text, "unset it, or spell it as `zdriver config show` does")
     except ZdriverError as error:
         yield fail("configuration", error.message, error.hint)
-    yield from _daemon()
+    status = yield from _daemon()
     yield from _runtime()
+    if loaded is not None:
+        yield from _engines(loaded.config, status)
     database = loaded.config.database() if loaded else paths.database()
-    yield _store(database)
+    if loaded is None or not engines.configured("storage.url", loaded.config):
+        yield _store(database)
     yield _space(database)
 
 
@@ -48,7 +51,17 @@ def daemon_status() -> DaemonStatus:
         return driver.daemon.status()
 
 
-def _daemon() -> Iterator[Check]:
+def _engines(settings: config.Config, status: DaemonStatus | None) -> Iterator[Check]:
+    if any(engines.configured(setting, settings) for setting in engines.SCHEMES) or (
+        status and status.engines
+    ):
+        from zdriver.cli.checks.engines import check_engines
+
+        yield from check_engines(settings, status)
+
+
+def _daemon() -> Generator[Check, None, DaemonStatus | None]:
+    """Returns what it says of itself; None when it does not run, or says nothing."""
     try:
         status = daemon_status()
     except ZdriverError as error:
@@ -60,7 +73,7 @@ def _daemon() -> Iterator[Check]:
             yield warn("daemon", error.message, "`zdriver daemon start` starts it", fix="daemon")
         else:
             yield ok("daemon", "not running; it starts with the first command that needs it")
-        return
+        return None
     if status.build != build_id():
         yield warn(
             "daemon",
@@ -74,6 +87,7 @@ def _daemon() -> Iterator[Check]:
         yield warn("daemon", "its fork server is down: commands start slowly", f"look into {status.log}")
     for notice in status.notices:
         yield warn("daemon", notice, f"look into {status.log}")
+    return status
 
 
 def _runtime() -> Iterator[Check]:

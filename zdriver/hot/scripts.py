@@ -49,12 +49,12 @@ return 1
 """)
 
 #: KEYS site; ARGV how many at most. Pairs of id and the flat fields, newest first; an id of which nothing
-#: is left is taken out.
+#: is left, or whose key is another program's, is taken out.
 FIND = _script("""
 local found = {}
 for _, id in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, ARGV[1] - 1)) do
-  local fields = redis.call('HGETALL', 'session:' .. id)
-  if #fields == 0 then
+  local fields = redis.pcall('HGETALL', 'session:' .. id)
+  if fields.err or #fields == 0 then
     redis.call('ZREM', KEYS[1], id)
   else
     found[#found + 1] = {id, fields}

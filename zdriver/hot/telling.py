@@ -9,6 +9,8 @@ from redis import exceptions
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable
 
+#: What a user of Redis must be allowed, in the words of ACL SETUSER.
+RIGHTS = "~session:* ~intent:* ~zdriver:* +@read +@write +@scripting +@connection +info +time"
 _SERVER = "start it (redis-cli ping answers PONG), or set the setting right"
 
 
@@ -25,7 +27,7 @@ def told(error: Exception, address: Address) -> Unavailable:
     if isinstance(error, exceptions.NoPermissionError):
         return Unavailable(
             f"{name}: Redis does not allow its user what is needed: {_line(said)}",
-            hint="ACL SETUSER NAME ~session:* ~intent:* ~zdriver:* +@read +@write +@scripting +info +time",
+            hint=f"ACL SETUSER NAME {RIGHTS}",
         )
     if isinstance(cause, ssl.SSLError):
         return Unavailable(

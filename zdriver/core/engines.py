@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from zdriver.core import secrets, urls
 from zdriver.core.errors import Unavailable
@@ -55,14 +56,7 @@ class Address(Struct, frozen=True, kw_only=True):
         """The URL, with its secret, without these options: for drivers that do not know them."""
         parts = urls.parse(self.url)
         kept = tuple(pair for pair in parts.query if pair[0] not in names)
-        return urls.Url(
-            scheme=parts.scheme,
-            user=parts.user,
-            password=parts.password,
-            hosts=parts.hosts,
-            path=parts.path,
-            query=kept,
-        ).whole()
+        return replace(parts, query=kept).whole()
 
     def __repr__(self) -> str:
         return f"Address(setting={self.setting!r}, url={self.shown!r})"
@@ -109,19 +103,12 @@ def address(setting: str, config: Config, *, others: bool = False) -> Address | 
         return None
     parts = _checked(setting, text, others=others)
     found = secrets.found(
-        section, file=values.password_file, command=values.password_command, in_url=parts.secret()
+        section, file=values.password_file, command=values.password_command, in_url=parts.secret() is not None
     )
     if found is not None:
         # RabbitMQ's own default, as a password alone is no login there.
         user = parts.user or ("guest" if parts.scheme in ("amqp", "amqps") else "")
-        parts = urls.Url(
-            scheme=parts.scheme,
-            user=user,
-            password=urls.encoded(found),
-            hosts=parts.hosts,
-            path=parts.path,
-            query=parts.query,
-        )
+        parts = replace(parts, user=user, password=urls.encoded(found))
     return Address(setting=setting, scheme=parts.scheme, url=parts.whole())
 
 
@@ -137,14 +124,7 @@ def _checked(setting: str, text: str, *, others: bool) -> urls.Url:
         raise Unavailable(f"{setting} names no host", hint=f"for example {scheme}://localhost")
     if scheme == "unix" and (parts.hosts or not parts.path.strip("/")):
         raise Unavailable(f"{setting} names no socket", hint="for example unix:///run/redis/redis.sock")
-    return urls.Url(
-        scheme=scheme,
-        user=parts.user,
-        password=parts.password,
-        hosts=parts.hosts,
-        path=parts.path,
-        query=parts.query,
-    )
+    return replace(parts, scheme=scheme)
 
 
 def unknown_scheme(setting: str, scheme: str) -> Unavailable:

@@ -72,9 +72,11 @@ class Url(Struct, frozen=True, kw_only=True):
         """The last value of `?name=…`, decoded."""
         return next((_decoded(value) for each, value in reversed(self.query) if each == name), None)
 
-    def secret(self) -> bool:
-        """Whether a password is in it."""
-        return self.password is not None or self.option("password") is not None
+    def secret(self) -> str | None:
+        """The password as it is written, percent-encoded; None when there is none in it."""
+        if self.password is not None:
+            return self.password
+        return next((value for name, value in reversed(self.query) if name == "password"), None)
 
     def _joined(self, user: str | None, password: str | None, query: Iterable[tuple[str, str]]) -> str:
         access = user or ""

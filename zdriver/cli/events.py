@@ -14,6 +14,7 @@ import msgspec
 from click.shell_completion import CompletionItem
 
 from zdriver.cli import eventwords
+from zdriver.cli.groups import Entry, LazyGroup
 from zdriver.cli.options import GIVEN, examples, json_option
 from zdriver.cli.output import answer, dim, note, printable, settings, width, yellow
 from zdriver.cli.services import services
@@ -61,11 +62,33 @@ _after_option = click.option(
 )
 
 
+SECTIONS = (
+    (
+        "See",
+        (
+            Entry("list", "events", "list_", "List events in the order in which they happened."),
+            Entry("tail", "events", "tail", "Follow events until Ctrl-C."),
+        ),
+    ),
+    (
+        "Published to events.url",
+        (
+            Entry("failed", "events_out", "failed", "List the events that could not be published."),
+            Entry("retry", "events_out", "retry", "Try refused events again now."),
+            Entry("audit", "events_out", "audit", "Write every published event into PostgreSQL, once."),
+        ),
+    ),
+)
+
+
 @click.group(
+    cls=LazyGroup,
+    sections=SECTIONS,
     epilog=examples(
         "zdriver events list --since today",
         "zdriver events tail --type 'worktree.*'",
-    )
+        "zdriver events failed",
+    ),
 )
 @json_option
 def events() -> None:
@@ -76,7 +99,7 @@ def events() -> None:
     """
 
 
-@events.command(
+@click.command(
     "list",
     epilog=examples(
         "zdriver events list                                  the newest, in order",
@@ -108,7 +131,7 @@ def list_(types: tuple[str, ...], since: str | None, after: int | None, limit: i
         note(dim(f"there may be more: --after {found[-1].cursor}"))
 
 
-@events.command(
+@click.command(
     "tail",
     epilog=examples(
         "zdriver events tail",

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from zdriver.core import urls
 from zdriver.core.config import Config
 from zdriver.core.engines import Address, configured
+from zdriver.core.errors import Unavailable
 from zdriver.daemon.engines import Engines
 from zdriver.events.sinks import sink_name
 from zdriver.storage.port import Store
 
 if TYPE_CHECKING:
+    from zdriver.events.audit.component import Audit
     from zdriver.events.relay.leading import Leader
     from zdriver.events.sinks import EventSink
 
@@ -63,13 +65,34 @@ def assemble_publishing(
     name = sink_name(address.scheme)
     relay = Relay(Book(store, name), sink, address, leader=_leader(storage, f"relay:{name}"))
     engines.healths.append(relay.health)
-    return Publishing((relay,), lambda: relay.pending, relay.again)
+    audit = _audit(address, config, engines, storage) if config.events.audit else None
+    if audit is None:
+        return Publishing((relay,), lambda: relay.pending, relay.again)
+    engines.healths.append(audit.health)
+    return Publishing((relay, audit), lambda: relay.pending + 1, relay.again)
 
 
 def _sink(address: Address, config: Config) -> EventSink:
     from zdriver import plugins
 
     return plugins.event_sink(address, config)
+
+
+def _audit(broker: Address, config: Config, engines: Engines, storage: Address | None) -> Audit | None:
+    """None where it cannot be begun with (and `engines` says why)."""
+    database = engines.archive or storage
+
+    def made() -> Audit:
+        from zdriver.events.audit.component import Audit
+
+        if database is None:
+            raise Unavailable(
+                "events.audit is set, and there is no PostgreSQL to write into",
+                hint="set archive.url, or storage.url",
+            )
+        return Audit(broker, database, config.events.exchange)
+
+    return engines.optional("events.url", "audit", made)
 
 
 def _leader(storage: Address | None, name: str) -> Leader | None:

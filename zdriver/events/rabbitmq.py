@@ -25,6 +25,9 @@ from zdriver.core.errors import Unavailable
 # What it says of a lost connection, over several lines and with stacks, is said by `explain` in one.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
+#: What pika raises of a connection that did not come about, beside `AMQPError`.
+WorkflowError = workflow.AMQPConnectorException
+
 PORTS = {"amqp": 5672, "amqps": 5671}
 #: Seconds between heartbeats: a broker that is gone without a word is noticed after two or three.
 HEARTBEAT = 10
@@ -51,21 +54,37 @@ class Names(Struct, frozen=True):
         """Quorum queue of messages that are no events."""
         return f"{self.exchange}.audit.dead"
 
-    def quorum(self, dead: str) -> dict[str, Any]:
-        """Arguments of a quorum queue that gives what it cannot have to the queue `dead`, and loses none."""
-        return {
-            "x-queue-type": "quorum",
-            "x-dead-letter-exchange": "",
-            "x-dead-letter-routing-key": dead,
-            "x-dead-letter-strategy": "at-least-once",
-            "x-overflow": "reject-publish",
-        }
+    def audit_arguments(self) -> dict[str, Any]:
+        """One reader at a time, so that the order is kept; what it cannot have is not lost either."""
+        return quorum(self.dead) | {"x-single-active-consumer": True}
+
+    def dead_arguments(self) -> dict[str, Any]:
+        return quorum()
 
 
-def parameters(address: Address, *, name: str = "zdriver") -> tuple[pika.ConnectionParameters, ...]:
+def quorum(dead: str = "") -> dict[str, Any]:
+    """Arguments of a quorum queue.
+
+    dead  queue that gets the messages that are rejected, without losing one on the way
+    """
+    if not dead:
+        return {"x-queue-type": "quorum"}
+    return {
+        "x-queue-type": "quorum",
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": dead,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",  # which that strategy asks for; there is no limit to overflow
+    }
+
+
+def parameters(
+    address: Address, *, name: str = "zdriver", heartbeat: int = HEARTBEAT
+) -> tuple[pika.ConnectionParameters, ...]:
     """How to connect, for each host that the URL names.
 
-    name  shown by the broker as the connection's
+    name       shown by the broker as the connection's
+    heartbeat  seconds, where the URL says nothing
 
     Raises Unavailable, one line naming the setting, for options that are not known and files that
     cannot be read.
@@ -91,7 +110,7 @@ def parameters(address: Address, *, name: str = "zdriver") -> tuple[pika.Connect
                 unquote("guest" if url.password is None else url.password),
                 erase_on_connect=False,
             ),
-            heartbeat=HEARTBEAT if beat is None else int(beat),
+            heartbeat=heartbeat if beat is None else int(beat),
             ssl_options=None if tls is None else pika.SSLOptions(tls, server_name or host),
             socket_timeout=min(timeout, 5.0),
             stack_timeout=timeout,
@@ -110,6 +129,12 @@ def explain(error: BaseException, address: Address) -> Unavailable:
     """Any error of pika's, of TLS and of sockets: one line naming the setting and the cause."""
     cause, hint = _words(_root(error), address)
     return Unavailable(f"{address.setting}: {cause}", hint=hint)
+
+
+def cut(connection: pika.connection.Connection) -> None:
+    """End a connection whose broker answers no goodbye. pika has no public call for that."""
+    if not connection.is_closed:
+        connection._terminate_stream(amqp.StreamLostError("the broker does not answer"))
 
 
 def refused_by_broker(error: BaseException) -> tuple[int, str] | None:

@@ -169,15 +169,9 @@ class Session:
         connection = self._connection
         if connection is None or connection.is_closed:
             return
-        connection.ioloop.call_later(GOODBYE, self._leave_now)
+        connection.ioloop.call_later(GOODBYE, lambda: rabbitmq.cut(connection))
         if not connection.is_closing:
             connection.close()
-
-    def _leave_now(self) -> None:
-        """A broker that hangs answers no goodbye. pika has no public call that just ends a connection."""
-        connection = self._connection
-        if connection is not None and not connection.is_closed:
-            connection._terminate_stream(amqp.StreamLostError("it did not answer at the end"))
 
     # opening: one step after the other
 
@@ -200,10 +194,10 @@ class Session:
         if self._audit:  # the queue is there before anything is published, so nothing passes it by
             steps += [
                 lambda done: channel.queue_declare(
-                    names.dead, durable=True, arguments={"x-queue-type": "quorum"}, callback=done
+                    names.dead, durable=True, arguments=names.dead_arguments(), callback=done
                 ),
                 lambda done: channel.queue_declare(
-                    names.audit, durable=True, arguments=names.quorum(names.dead), callback=done
+                    names.audit, durable=True, arguments=names.audit_arguments(), callback=done
                 ),
                 lambda done: channel.queue_bind(names.audit, names.exchange, "#", callback=done),
             ]
@@ -315,7 +309,7 @@ class Session:
             return
         if self.waits > PATIENCE and not self.blocked:
             self._note(TimeoutError(f"no confirmation for {PATIENCE:.0f} s"))
-            connection._terminate_stream(amqp.StreamLostError("no confirmation"))
+            rabbitmq.cut(connection)
             return
         connection.ioloop.call_later(PATIENCE / 6, self._look)
 

@@ -1,0 +1,169 @@
+"""`zdriver events failed`, `retry` and `audit`: what is published to `events.url`, and what was not."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from zdriver.cli.options import GIVEN, examples, json_option
+from zdriver.cli.output import answer, dim, note, plural, printable, progress, red, table, yellow
+from zdriver.cli.services import services
+from zdriver.core.config import load_config
+from zdriver.core.engines import Address, address
+from zdriver.core.errors import Unavailable, ZdriverError
+from zdriver.events.relay.failures import Failed
+
+if TYPE_CHECKING:
+    from zdriver.events.audit.component import Audit
+
+
+@click.command(
+    "failed",
+    epilog=examples(
+        "zdriver events failed",
+        "zdriver events failed --json",
+    ),
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="At most so many."
+)
+@json_option
+def failed(limit: int) -> None:
+    """List the events that could not be published, each with its error.
+
+    Some are tried again by themselves, later each time; until then, what happened after them to the
+    same thing waits. Others are set aside: an event that is too large for the broker, or refused
+    again and again while others got through. What came after those goes on.
+    """
+    with services() as driver:
+        found = driver.events.failed(limit=limit)
+    now = datetime.now().astimezone()
+    answer(found, lambda: table([_row(each, now) for each in found]))
+    if not found:
+        note("every event was published, or waits for its first attempt: `zdriver daemon status`")
+    elif any(each.next_at is None for each in found):
+        note(dim("`zdriver events retry CURSOR…` tries them again"))
+
+
+def _row(each: Failed, now: datetime) -> tuple[str, ...]:
+    again = red("set aside") if each.next_at is None else yellow(f"again at {_moment(each.next_at, now)}")
+    return (
+        str(each.cursor),
+        _moment(each.at, now),
+        printable(each.type),
+        again,
+        plural(each.attempts, "attempt"),
+        dim(printable(each.error)),
+    )
+
+
+def _moment(at: datetime, now: datetime) -> str:
+    at = at.astimezone(now.tzinfo)
+    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def _complete_failed(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    try:
+        with services(start=False) as driver:
+            found = driver.events.failed()
+    except (ZdriverError, OSError):
+        return []  # completion never prints an error
+    return [
+        CompletionItem(str(each.cursor), help=f"{each.type}: {each.error}")
+        for each in found
+        if str(each.cursor).startswith(incomplete)
+    ]
+
+
+@click.command(
+    "retry",
+    epilog=examples(
+        "zdriver events retry 1207 1312",
+        "zdriver events retry --all",
+    ),
+)
+@click.argument("ids", metavar="[CURSOR|ID]...", nargs=-1, type=GIVEN, shell_complete=_complete_failed)
+@click.option("--all", "everything", is_flag=True, help="All that `zdriver events failed` lists.")
+@json_option
+def retry(ids: Sequence[str], everything: bool) -> None:
+    """Try refused events again now.
+
+    One that was set aside comes after those that happened later to the same thing: they did not
+    wait for it. Its own time says when it happened.
+    """
+    with services() as driver:
+        tried = driver.events.retry(tuple(ids), everything=everything)
+    answer({"retried": tried}, lambda: f"{plural(tried, 'event')} will be tried again")
+
+
+@click.command(
+    "audit",
+    epilog=examples(
+        "zdriver events audit           until Ctrl-C",
+        "zdriver events audit --once    what is in the queue now",
+    ),
+)
+@click.option("--once/--follow", help="End when the queue is empty, or never (the default).")
+@json_option
+def audit(once: bool) -> None:
+    """Write every published event into PostgreSQL, once.
+
+    Reads the durable queue EXCHANGE.audit, which gets everything, and writes into the table `audit`
+    of archive.url (else storage.url). A message is acknowledged after the commit; while the
+    database is down they stay where they are. What is no event goes to EXCHANGE.audit.dead.
+    A daemon with events.audit = true does the same by itself.
+    """
+    made = _audit()
+    with _until_interrupted(made), progress("writing events") if once else contextlib.nullcontext():
+        made.run(once=once)
+    writer = made.writer
+    counts = {"written": writer.written, "known": writer.known, "dead": writer.hopeless}
+    answer(counts, lambda: _counted(counts))
+
+
+def _counted(counts: dict[str, int]) -> str:
+    said = f"{plural(counts['written'], 'event')} written"
+    if counts["known"]:
+        said += f", {counts['known']} known already"
+    if counts["dead"]:
+        said += f", {counts['dead']} set aside as dead letters"
+    return said
+
+
+def _audit() -> Audit:
+    """Raises Unavailable, naming the setting that is missing or wrong."""
+    config = load_config()
+    broker = address("events.url", config)
+    database: Address | None = address("archive.url", config) or address("storage.url", config)
+    for found, setting in ((broker, "events.url"), (database, "archive.url")):
+        if found is None:
+            raise Unavailable(f"{setting} is not set", hint="docs/engines.md has examples")
+    assert broker is not None
+    assert database is not None
+    from zdriver.events.audit.component import Audit
+
+    return Audit(broker, database, config.events.exchange)
+
+
+@contextlib.contextmanager
+def _until_interrupted(audit: Audit) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end it in good order: what was written is acknowledged, and counted."""
+
+    def end(_number: int, _frame: object) -> None:
+        audit.end()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one means it
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

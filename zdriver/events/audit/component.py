@@ -1,0 +1,63 @@
+"""The audit: a durable queue of all events, and who writes them into PostgreSQL."""
+
+from __future__ import annotations
+
+from pika.adapters.blocking_connection import BlockingChannel
+
+from zdriver.core.engines import Address, EngineHealth
+from zdriver.events.audit.writer import Writer
+from zdriver.events.consuming import Consumer
+from zdriver.events.rabbitmq import Names
+
+
+class Audit:
+    """A component, and what `zdriver events audit` runs by itself."""
+
+    def __init__(self, broker: Address, database: Address, exchange: str) -> None:
+        self._broker = broker
+        self._names = Names(exchange)
+        self.writer = Writer(database)
+        self._consumer = Consumer(
+            broker, self._names.audit, self._declare, self.writer.write, name="zdriver audit"
+        )
+
+    def start(self) -> None:
+        self._consumer.start()
+
+    def stop(self) -> None:
+        self._consumer.stop()
+        self.writer.close()
+
+    def run(self, *, once: bool) -> None:
+        """In this thread: until `stop`, or until the queue is empty. Raises Unavailable."""
+        try:
+            self._consumer.run(once=once)
+        finally:
+            self.writer.close()
+
+    def end(self) -> None:
+        """Make `run` return soon. Also for a signal's handler: it waits for nothing."""
+        self._consumer.end()
+
+    def health(self) -> EngineHealth:
+        state = self._consumer.state
+        return EngineHealth(
+            engine="rabbitmq",
+            role="audit",
+            setting=self._broker.setting,
+            address=self._broker.shown,
+            state=state.state,
+            message=state.message,
+            hint=state.hint,
+            version=self._consumer.version,
+            lag=self._consumer.ready,
+            since=state.since,
+        )
+
+    def _declare(self, channel: BlockingChannel) -> None:
+        """The same as the relay does: whoever comes first makes it."""
+        names = self._names
+        channel.exchange_declare(names.exchange, "topic", durable=True)
+        channel.queue_declare(names.dead, durable=True, arguments=names.dead_arguments())
+        channel.queue_declare(names.audit, durable=True, arguments=names.audit_arguments())
+        channel.queue_bind(names.audit, names.exchange, "#")

@@ -1,0 +1,265 @@
+"""Reading a queue of RabbitMQ: each message is acknowledged when it was dealt with for good.
+
+What deals with them may fail for now (its database is down): then the messages are held, and tried
+again; they are never given back to the queue, where they would come again at once, in another
+order. A message that can never be dealt with goes to the queue's dead-letter queue.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+import pika
+from pika import exceptions as amqp
+from pika import spec
+from pika.adapters.blocking_connection import BlockingChannel
+
+from zdriver.core.engines import Address
+from zdriver.core.errors import Unavailable, ZdriverError
+from zdriver.events import rabbitmq
+
+log = logging.getLogger(__name__)
+
+#: Unacknowledged messages that the broker gives in advance.
+PREFETCH = 500
+#: Messages that are dealt with at once.
+BATCH = 200
+#: Seconds between heartbeats: while a database hangs, nobody answers them.
+HEARTBEAT = 60
+#: Seconds until the first and the longest time until the next attempt.
+FIRST, MOST = 0.2, 30.0
+#: Seconds between two looks at how long the queue is.
+LOOK = 10.0
+#: Seconds that a broker has to close a connection in good order.
+GOODBYE = 2.0
+#: Seconds in which a queue that is not empty has to give something to who waits for its end.
+PATIENCE = 15.0
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    tag: int
+    key: str  #: routing key: the event's type
+    body: bytes
+    headers: dict[str, Any]
+
+
+#: Deals with messages, durably: the tags of those that can never be dealt with. Raises ZdriverError
+#: when it cannot for now; then it gets the same ones again.
+Handle = Callable[[Sequence[Message]], Sequence[int]]
+
+
+class State(msgspec.Struct, frozen=True):
+    """How a consumer is."""
+
+    state: Literal["ok", "down"]
+    since: datetime
+    message: str = ""
+    hint: str = ""
+
+
+class Consumer:
+    """A component: one queue, read by a thread of its own."""
+
+    def __init__(
+        self,
+        address: Address,
+        queue: str,
+        declare: Callable[[BlockingChannel], None],
+        handle: Handle,
+        *,
+        name: str,
+        prefetch: int = PREFETCH,
+    ) -> None:
+        """
+        declare  makes the queue and what it is bound to; called after every connect
+        name     of the thread, and of the connection where the broker lists them
+        """
+        self._address, self._queue, self._declare, self._handle = address, queue, declare, handle
+        self._name, self._prefetch = name, prefetch
+        self._stopping = threading.Event()
+        self._inbox: deque[Message] = deque()
+        self._connection: pika.BlockingConnection | None = None
+        self._tries = 0
+        self._looked = 0.0
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.version = ""
+        self.ready: int | None = None  #: messages in the queue, as of a moment ago
+        self.state = State("down", datetime.now(UTC), f"{address.setting}: not connected yet")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """What was dealt with is acknowledged; the rest stays in the queue."""
+        self.end()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def end(self) -> None:
+        """Make `run` return soon."""
+        self._stopping.set()
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(amqp.AMQPError):
+                connection.add_callback_threadsafe(lambda: None)  # wakes it
+
+    def run(self, *, once: bool) -> None:
+        """In the thread that calls: until `stop`, or until the queue is empty.
+
+        Raises Unavailable when the broker cannot be reached; with `once` also when the messages
+        cannot be dealt with now, or another consumer has the queue.
+        """
+        with self._connected() as (connection, channel):
+            waited = time.monotonic()
+            while not self._stopping.is_set():
+                connection.process_data_events(time_limit=0.2 if once else LOOK / 2)
+                if self._inbox:
+                    self._deal(connection, channel, once=once)
+                    waited = time.monotonic()
+                elif once:
+                    if self._length(channel) == 0:
+                        return
+                    if time.monotonic() - waited > PATIENCE:
+                        raise Unavailable(
+                            f"another consumer has the queue {self._queue}",
+                            hint="one at a time reads it; a daemon with events.audit = true does, too",
+                        )
+                elif time.monotonic() - self._looked > LOOK:
+                    self._length(channel)
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                self.run(once=False)
+            except ZdriverError as error:
+                self._down(error)
+            except Exception as error:  # a defect of ours is no reason to give up
+                log.exception("%s", self._name)
+                self._down(Unavailable(f"{self._address.setting}: {type(error).__name__}: {error}"))
+            failures = 1 if time.monotonic() - began > MOST else failures + 1
+            self._stopping.wait(_wait(failures))
+
+    @contextlib.contextmanager
+    def _connected(self) -> Any:
+        """A connection and a channel that the messages come on. pika's errors leave it as ours."""
+        hosts = rabbitmq.parameters(self._address, name=self._name, heartbeat=HEARTBEAT)
+        parameters = hosts[self._tries % len(hosts)]
+        self._tries += 1
+        connection: pika.BlockingConnection | None = None
+        self._inbox.clear()
+        try:
+            connection = pika.BlockingConnection(parameters)
+            self._connection = connection
+            channel = connection.channel()
+            self._declare(channel)
+            channel.basic_qos(prefetch_count=self._prefetch)
+            channel.basic_consume(self._queue, self._on_message)
+            self._up(channel)
+            yield connection, channel
+        except (amqp.AMQPError, OSError, rabbitmq.WorkflowError) as error:
+            raise rabbitmq.explain(error, self._address) from error
+        finally:
+            self._connection = None
+            if connection is not None:
+                _close(connection)
+
+    def _on_message(
+        self,
+        _channel: BlockingChannel,
+        method: spec.Basic.Deliver,
+        properties: spec.BasicProperties,
+        body: bytes,
+    ) -> None:
+        self._inbox.append(
+            Message(
+                tag=method.delivery_tag,
+                key=method.routing_key,
+                body=body,
+                headers=dict(properties.headers or {}),
+            )
+        )
+
+    def _deal(self, connection: pika.BlockingConnection, channel: BlockingChannel, *, once: bool) -> None:
+        """With everything that came. While it cannot be, the connection is kept alive."""
+        failures = 0
+        while self._inbox and not self._stopping.is_set():
+            batch = [self._inbox[place] for place in range(min(len(self._inbox), BATCH))]
+            try:
+                hopeless = self._handle(batch)
+            except ZdriverError as error:
+                if once:
+                    raise
+                self._down(error)
+                failures += 1
+                deadline = time.monotonic() + _wait(failures)
+                while (left := deadline - time.monotonic()) > 0 and not self._stopping.is_set():
+                    connection.process_data_events(time_limit=left)
+                continue
+            failures = 0
+            self._answer(channel, batch, frozenset(hopeless))
+            for _ in batch:
+                self._inbox.popleft()
+            self._well()
+
+    def _answer(self, channel: BlockingChannel, batch: Sequence[Message], hopeless: frozenset[int]) -> None:
+        if not hopeless:
+            channel.basic_ack(batch[-1].tag, multiple=True)
+            return
+        for message in batch:
+            if message.tag in hopeless:
+                log.warning("a message of %s is no event: to the dead letters", self._queue)
+                channel.basic_reject(message.tag, requeue=False)
+            else:
+                channel.basic_ack(message.tag)
+
+    def _length(self, channel: BlockingChannel) -> int:
+        self._looked = time.monotonic()
+        found = channel.queue_declare(self._queue, passive=True)
+        self.ready = int(found.method.message_count)
+        return self.ready
+
+    def _up(self, channel: BlockingChannel) -> None:
+        properties = channel.connection._impl.server_properties or {}
+        self.version = str(properties.get("version", ""))
+        self._length(channel)
+        self._well()
+
+    def _well(self) -> None:
+        if self.state.state != "ok":
+            log.info("%s: at work", self._name)
+            self.state = State("ok", datetime.now(UTC))
+
+    def _down(self, error: ZdriverError) -> None:
+        if self._stopping.is_set():
+            return
+        if (self.state.state, self.state.message) != ("down", error.message):
+            log.warning("%s; %s", error.message, error.hint or "it is tried again")
+        since = self.state.since if self.state.state == "down" else datetime.now(UTC)
+        self.state = State("down", since, error.message, error.hint)
+
+
+def _wait(failures: int) -> float:
+    """Seconds; half of it by chance."""
+    whole: float = min(FIRST * 2 ** min(failures - 1, 20), MOST)
+    return whole / 2 + whole / 2 * random.random()
+
+
+def _close(connection: pika.BlockingConnection) -> None:
+    """Whatever state it is in: nothing is under way that could be lost."""
+    within = connection._impl  # the timers of the outer one do not run while it closes
+    with contextlib.suppress(Exception):
+        within._adapter_call_later(GOODBYE, lambda: rabbitmq.cut(within))
+        connection.close()

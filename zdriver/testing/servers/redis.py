@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -61,6 +62,13 @@ class Redis(Server):
     def prepare(self) -> None:
         # Only then is the socket that answers the new server's.
         self.socket.unlink(missing_ok=True)
+
+    def version(self) -> str:
+        """ "7.0.15" """
+        said = subprocess.run(
+            [program("redis-server", "redis-server"), "--version"], capture_output=True, text=True
+        )
+        return said.stdout.partition("v=")[2].partition(" ")[0]
 
     def ready(self) -> bool:
         try:

@@ -1,0 +1,206 @@
+"""What goes wrong. Each is done while the load runs, and is mended before its function returns."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import redis
+
+from tests.faults.load import Load
+from tests.faults.trial import Trial, Trouble
+from zdriver.testing.servers import Server
+
+#: Seconds that something stays away. Not a wait for anything: it is the fault.
+OUTAGE = 1.0
+HANG = 6.0
+
+
+class Scenario(NamedTuple):
+    title: str
+    trouble: Trouble
+    share: float = 1.0  #: of the operations: less where each takes long
+    engines: tuple[str, ...] = ("postgresql",)
+
+
+def _nothing(_trial: Trial, load: Load) -> None:
+    load.reached(1)
+
+
+def _kill(server: Server, *, outage: float = OUTAGE) -> None:
+    server.kill()
+    time.sleep(outage)
+    server.start()
+
+
+def _postgresql(trial: Trial, load: Load) -> None:
+    for share in (0.15, 0.4, 0.6, 0.85):
+        if load.reached(share):
+            _kill(trial.servers.postgres)
+            trial.notes.append("killed")
+
+
+def _redis(trial: Trial, load: Load) -> None:
+    for share in (0.15, 0.4, 0.6, 0.85):
+        if load.reached(share):
+            _kill(trial.servers.redis)
+            trial.notes.append("killed")
+
+
+def _rabbitmq(trial: Trial, load: Load) -> None:
+    for share in (0.1, 0.5):
+        if load.reached(share):
+            _kill(trial.servers.rabbitmq, outage=0)
+            trial.notes.append("killed")
+
+
+def _daemon(trial: Trial, load: Load) -> None:
+    """Each host in turn, and with the first the audit."""
+    shares = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
+    for number, share in enumerate(shares):
+        if load.reached(share):
+            host = trial.hosts[number % len(trial.hosts)]
+            host.kill()
+            host.start()
+            trial.audit()
+            trial.notes.append("killed")
+
+
+def _together(trial: Trial, load: Load) -> None:
+    for share in (0.25, 0.65):
+        if load.reached(share):
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda each: each.kill(), [*trial.servers.all(), *trial.hosts]))
+                list(pool.map(lambda each: each.start(), trial.servers.all()))
+                list(pool.map(lambda each: each.start(), trial.hosts))
+            trial.audit()
+            trial.notes.append("killed")
+
+
+def _hang(name: str) -> Trouble:
+    def trouble(trial: Trial, load: Load) -> None:
+        proxy = getattr(trial, name)
+        for share in (0.2, 0.6):
+            if load.reached(share):
+                proxy.hang()
+                time.sleep(HANG)
+                proxy.resume()
+                trial.notes.append("hung")
+
+    return trouble
+
+
+def _slow(trial: Trial, load: Load) -> None:
+    proxies = (trial.postgres, trial.redis, trial.rabbitmq)
+    load.reached(0.1)
+    for proxy in proxies:
+        proxy.latency(250)  # each way
+    load.reached(0.9)
+    for proxy in proxies:
+        proxy.latency(0)
+    load.reached(1)
+
+
+def _lost_answers(trial: Trial, load: Load) -> None:
+    """The connection is reset after PostgreSQL got COMMIT and before the client hears of it."""
+    happened = 0
+    while load.running:
+        trial.postgres.lose_answer(b"COMMIT")
+        end = time.monotonic() + 5
+        while load.running and trial.postgres.armed and time.monotonic() < end:
+            time.sleep(0.01)
+        if not trial.postgres.armed:
+            happened += 1
+            time.sleep(0.1)
+        elif load.running:  # no such text: whatever is sent then
+            trial.postgres.cut_after(2_000)
+            happened += 1
+    trial.postgres.lose_answer(b"", times=0)
+    trial.notes += ["reset"] * happened
+
+
+def _resets(trial: Trial, load: Load) -> None:
+    while load.running:
+        for proxy in (trial.postgres, trial.redis, trial.rabbitmq):
+            proxy.reset()
+        trial.notes.append("reset")
+        time.sleep(0.5)
+
+
+def _alarm(trial: Trial, load: Load) -> None:
+    load.reached(0.2)
+    trial.servers.rabbitmq.alarm(True)
+    try:
+        load.reached(0.95)
+        trial.notes.append("commands went on while nothing could be published")
+    finally:
+        trial.servers.rabbitmq.alarm(False)
+    load.reached(1)
+
+
+def _flushed(trial: Trial, load: Load) -> None:
+    for share in (0.3, 0.6, 1):
+        load.reached(share)
+        with redis.Redis.from_url(trial.servers.redis.url) as client:
+            client.flushall()
+        trial.notes.append("flushed")
+
+
+def _clock(trial: Trial, load: Load) -> None:
+    """One host's, an hour back, then half a day ahead, then right again."""
+    for share, hours in ((0.2, -1), (0.5, 12), (0.8, 0)):
+        load.reached(share)
+        trial.clock.set(hours * 3600)
+        trial.notes.append("set")
+    load.reached(1)
+
+
+BOTH = ("postgresql", "sqlite")
+SCENARIOS: dict[str, Scenario] = {
+    "nothing": Scenario("nothing", _nothing, engines=BOTH),
+    "postgresql": Scenario("PostgreSQL killed", _postgresql),
+    "redis": Scenario("Redis killed", _redis),
+    "rabbitmq": Scenario("RabbitMQ killed", _rabbitmq, engines=BOTH),
+    "daemon": Scenario("the daemons and the audit killed, one at a time", _daemon, engines=BOTH),
+    "together": Scenario("all of them killed at once", _together, engines=BOTH),
+    "postgresql-hangs": Scenario("PostgreSQL hangs for 6 s", _hang("postgres")),
+    "redis-hangs": Scenario("Redis hangs for 6 s", _hang("redis")),
+    "rabbitmq-hangs": Scenario("RabbitMQ hangs for 6 s", _hang("rabbitmq")),
+    "slow": Scenario("every answer of an engine takes 500 ms", _slow, share=0.04),
+    "commit": Scenario("reset after COMMIT was sent, before its answer", _lost_answers, share=0.5),
+    "resets": Scenario("all connections reset twice a second", _resets, share=0.5),
+    "alarm": Scenario("RabbitMQ's memory alarm: publishers blocked", _alarm),
+    "flushed": Scenario("Redis flushed", _flushed),
+    "clock": Scenario("one host's clock an hour back, then 12 hours ahead", _clock, engines=BOTH),
+}
+
+
+def run(trial: Trial, name: str, operations: int) -> tuple[Load, float]:
+    """Load and trouble together; seconds until every operation had its answer."""
+    scenario = SCENARIOS[name]
+    load = Load(trial.hosts, operations=max(1, round(operations * scenario.share)))
+    begun = time.monotonic()
+    load.start()
+    trouble = threading.Thread(target=_noted, args=(scenario.trouble, trial, load), daemon=True)
+    trouble.start()
+    load.join()
+    seconds = time.monotonic() - begun
+    trouble.join()
+    return load, seconds
+
+
+def _noted(trouble: Trouble, trial: Trial, load: Load) -> None:
+    try:
+        trouble(trial, load)
+    except Exception as error:
+        trial.notes.append(f"the fault itself went wrong: {type(error).__name__}: {error}")
+
+
+def summary(notes: Sequence[str]) -> list[str]:
+    """The same note many times, once with a number."""
+    return [
+        f"{note} {times} times" if (times := notes.count(note)) > 1 else note for note in dict.fromkeys(notes)
+    ]

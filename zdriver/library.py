@@ -17,6 +17,7 @@ from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self, TypeVar, get_type_hints
 
+from zdriver.archive.api import ArchiveApi
 from zdriver.claims.api import ClaimsApi
 from zdriver.claims.client import Claims
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
@@ -49,6 +50,7 @@ class Driver:
     claims: Claims
     sync: SyncApi
     tasks: TasksApi
+    archive: ArchiveApi
     imports: ImportsApi
     daemon: DaemonApi
     events: EventsApi
@@ -64,6 +66,7 @@ class Driver:
         self.claims = self._claims(service("claims", ClaimsApi))
         self.sync = service("sync", SyncApi)
         self.tasks = service("tasks", TasksApi)
+        self.archive = service("archive", ArchiveApi)
         self.imports = service("imports", ImportsApi)
         self.daemon = service("daemon", DaemonApi)
         self.events = service("events", EventsApi)

@@ -6,6 +6,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from zdriver.archive.api import ArchiveApi
 from zdriver.claims.api import ClaimsApi
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.daemon.api import DaemonApi
@@ -29,6 +30,7 @@ SERVICES: dict[str, type[Any]] = {
     "claims": ClaimsApi,
     "sync": SyncApi,
     "tasks": TasksApi,
+    "archive": ArchiveApi,
     "events": EventsApi,
     "imports": ImportsApi,
     "daemon": DaemonApi,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 
@@ -138,14 +139,15 @@ class Archiver:
             self._settle(report)
         return report
 
-    def forget(self) -> bool:
-        """What was just forgotten is forgotten in the archive, too. False: it will be, when that answers."""
+    def forget(self) -> Literal["done", "owed"]:
+        """What was just forgotten is forgotten in the archive, too; owed: it will be, when that answers."""
         try:
-            return not self.run().elsewhere
+            if not self.run().elsewhere:
+                return "done"
         except ZdriverError as error:
             log.warning("the archive has not forgotten it yet: %s", error.message)
-            self._due = min(self._due, self._clock() + round(RETRY * 1_000_000))
-            return False
+        self._due = min(self._due, self._clock() + round(RETRY * 1_000_000))
+        return "owed"
 
     def health(self) -> EngineHealth:
         """As of the last run; what is not there yet is counted now, if that can be done at once."""

@@ -47,10 +47,9 @@ class Archived(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: bool = False  #: another daemon is at it: nothing was done here
 
 
-class ArchivedEntry(msgspec.Struct, frozen=True, kw_only=True):
+class ArchivedEntry(Entry, frozen=True, kw_only=True):
     """One line of history, and whose it is."""
 
-    entry: Entry
     host: str  #: what the machine calls itself, else its id
     repo: str  #: URL of the remote, "" where there is none
     store: str

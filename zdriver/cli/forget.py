@@ -14,10 +14,12 @@ from zdriver.cli.output import (
     dim,
     green,
     home_relative,
+    note,
     on_terminal,
     plural,
     printable,
     table,
+    yellow,
 )
 from zdriver.cli.services import services
 from zdriver.context.model import Forgotten, Meant
@@ -51,6 +53,8 @@ def forget(ids: tuple[str, ...], yes: bool) -> None:
     with services() as driver:
         gone = driver.context.forget(ids)
     answer(gone, lambda: f"{green('✓')} forgotten: {_counted(gone)}")
+    if gone.archive == "owed":
+        note(yellow("! the archive does not answer: there it is forgotten when it does"))
 
 
 def _asked(meant: list[Meant]) -> tuple[str, ...]:

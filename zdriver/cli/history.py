@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import groupby
 
 import click
 
+from zdriver.archive.model import ArchivedEntry
 from zdriver.cli.milestone import MARKS
 from zdriver.cli.options import GIVEN, GIVEN_PATH, complete_contexts, examples, json_option
 from zdriver.cli.output import age, answer, bold, dim, home_relative, note, printable, settings, table
@@ -16,6 +17,7 @@ from zdriver.cli.services import absolute, services
 from zdriver.cli.since import parse_since
 from zdriver.context.model import Entry
 from zdriver.context.rules import LIMIT_MAX
+from zdriver.core.errors import InvalidInput
 from zdriver.core.ids import short
 
 
@@ -25,6 +27,7 @@ from zdriver.core.ids import short
         'zdriver history "database" --since 3d',
         "zdriver history --repo . --since yesterday --markdown > standup.md",
         "zdriver history --json --limit 200 | jq -r '.data[].text'",
+        "zdriver history --archive database --host build-1",
     )
 )
 @click.argument("query", nargs=-1)
@@ -43,6 +46,10 @@ from zdriver.core.ids import short
     shell_complete=complete_contexts,
     help="Only this context (id or its end).",
 )
+@click.option("--archive", is_flag=True, help="Search the archive: all machines, and what is gone here.")
+@click.option(
+    "--host", metavar="NAME", type=GIVEN, help="With --archive: only what was said on this machine."
+)
 @json_option
 def history(
     query: tuple[str, ...],
@@ -51,6 +58,8 @@ def history(
     limit: int,
     markdown: bool,
     context: str | None,
+    archive: bool,
+    host: str | None,
 ) -> None:
     """Search all intents and milestones.
 
@@ -58,21 +67,22 @@ def history(
     """
     begin = parse_since(since, datetime.now().astimezone()) if since else None
     below = absolute(repo, "--repo") if repo else ""
+    named = context or settings().context
+    if archive and named:
+        raise InvalidInput("--context means one here, not in the archive", hint="leave it out, or --archive")
+    if host and not archive:
+        raise InvalidInput("--host is for the archive", hint="add --archive")
     with services() as driver:
-        page = partial(
-            driver.context.history,
-            " ".join(query),
-            since=begin,
-            context=context or settings().context,
-            repo=below,
-        )
-        found = _pages(page, limit)
+        asked: Callable[..., Sequence[Entry]] = partial(driver.context.history, context=named)
+        if archive:
+            asked = partial(driver.archive.history, host=host or "")
+        found = _pages(partial(asked, " ".join(query), since=begin, repo=below), limit)
     answer(found, lambda: as_markdown(found) if markdown else as_table(found))
     if not found:
-        note("nothing found" if query or since or repo or context else "nothing recorded yet")
+        note("nothing found" if query or since or repo or named or host else "nothing recorded yet")
 
 
-def _pages(page: Callable[..., list[Entry]], limit: int) -> list[Entry]:
+def _pages(page: Callable[..., Sequence[Entry]], limit: int) -> list[Entry]:
     """Up to `limit` entries: one answer holds `LIMIT_MAX` of them at most."""
     found: list[Entry] = []
     while left := min(limit - len(found), LIMIT_MAX):
@@ -83,14 +93,16 @@ def _pages(page: Callable[..., list[Entry]], limit: int) -> list[Entry]:
     return found
 
 
-def as_table(entries: list[Entry]) -> str:
+def as_table(entries: Sequence[Entry]) -> str:
     return table([_row(entry) for entry in entries])
 
 
 def _row(of: Entry) -> tuple[str, ...]:
     commit = dim(f"  {of.commit[:8]}") if of.commit else ""
     text = bold(printable(of.text)) if of.type == "intent" else printable(of.text)
-    return mark(of), text + commit, dim(home_relative(of.context.root)), dim(age(of.at)), dim(short(of.id))
+    host = (dim(printable(of.host)),) if isinstance(of, ArchivedEntry) else ()
+    where = dim(home_relative(of.context.root))
+    return mark(of), text + commit, *host, where, dim(age(of.at)), dim(short(of.id))
 
 
 def mark(of: Entry) -> str:
@@ -98,7 +110,7 @@ def mark(of: Entry) -> str:
     return "▶" if of.type == "intent" else MARKS[of.kind or "milestone"]
 
 
-def as_markdown(entries: list[Entry]) -> str:
+def as_markdown(entries: Sequence[Entry]) -> str:
     """Newest day first, in local time; intents bold, milestones as they are."""
     blocks = []
     for day, of_day in groupby(entries, key=lambda entry: entry.at.astimezone().date()):

@@ -23,6 +23,15 @@ def owe_scrub(tx: Transaction) -> None:
     tx.run("meta.put", key=SCRUB_OWED, value=new_id())
 
 
+def tell_archive(tx: Transaction, kind: str, id_: str) -> None:
+    """What this transaction deletes has to go from the archive as well, if there ever was one.
+
+    kind  entry, context, place (`id_` is JSON [host, zellij_session, root]), event (its `sequence`)
+    """
+    if tx.one("archive.any") is not None:
+        tx.run("archive.owe", kind=kind, id=id_)
+
+
 def erase_place(tx: Transaction, context: Row, sessions: Iterable[str], host: str) -> None:
     """For a context that goes as a whole: its root is told nowhere any more, as far as it is its own.
 
@@ -41,6 +50,7 @@ def erase_place(tx: Transaction, context: Row, sessions: Iterable[str], host: st
         for event in tx.all("event.of_aggregate", aggregate=f"zellij_session:{host}/{name}"):
             if unseal(event["envelope"]).payload.get("root") == root:
                 _rewrite(tx, event)
+        tell_archive(tx, "place", msgspec.json.encode([host, name, root]).decode())
         tx.run("restore.forget_place", **at)
         tx.run("restore.forget_server", **at)
     quoted = msgspec.json.encode(root).decode().removesuffix('"')
@@ -59,8 +69,10 @@ def _erase_taken_over(tx: Transaction, root: str, host: str) -> None:
         for event in events:
             _rewrite(tx, event)
         tx.run("request.forget", id=row["id"])
+        tell_archive(tx, "context", row["id"])
         tx.run("context.delete", id=row["id"])
 
 
 def _rewrite(tx: Transaction, event: Row) -> None:
+    tell_archive(tx, "event", str(event["sequence"]))
     tx.run("event.rewrite", sequence=event["sequence"], envelope=without_texts(event["envelope"], TEXTS))

@@ -122,6 +122,7 @@ def _forget_told(tx: Transaction, context_id: str, ids: set[str], *, whole: bool
                 texts = ("text", "artifacts", "context") if all_of_it else ("text", "artifacts")
                 envelope = without_texts(event["envelope"], texts)
                 tx.run("event.rewrite", sequence=event["sequence"], envelope=envelope)
+                erasing.tell_archive(tx, "event", str(event["sequence"]))
         if whole:
             # An answer names its context; a repeat of it would be of an entry that is gone.
             tx.run("request.forget", id=id_)
@@ -133,6 +134,7 @@ def _forget_entry(tx: Transaction, row: Row) -> None:
     tx.run("search.remove", seq=row["seq"])
     tx.run("entry.detach", id=row["id"], context_id=row["context_id"])
     tx.run("entry.delete", seq=row["seq"])
+    erasing.tell_archive(tx, "entry", row["id"])
 
 
 def _tell(tx: Transaction, row: Row) -> None:
@@ -152,6 +154,7 @@ def _forget_context(tx: Transaction, row: Row, host: str) -> int:
             tx.run("request.forget", id=restored["id"])
         forget_snapshot(tx, snapshot["generation"])
     tx.run("snapshot.drop_unused_blobs")
+    erasing.tell_archive(tx, "context", row["id"])
     tx.run("context.delete", id=row["id"])
     nameless = Context(id=row["id"], zellij_session="", root="")
     tx.emit(resolving.event("context.forgotten", nameless, row["id"]))

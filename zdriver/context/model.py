@@ -96,6 +96,8 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     intents: int
     milestones: int
     snapshots: int
+    #: "done": the archive has forgotten it, too; "owed": it will, when it answers; "": there is none
+    archive: Literal["", "done", "owed"] = ""
 
 
 class SnapshotInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,6 +86,8 @@ class Archive(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     password_file: str = ""
     password_command: str = ""
     interval: Annotated[int, Meta(ge=1, le=31_536_000)] = 86_400  #: seconds from one run to the next
+    #: days after which history goes from the local store, once the archive has it; 0: it stays there, too
+    keep_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
 
 
 class EventsOut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from zdriver.archive.api import ArchiveApi
 from zdriver.claims.api import ClaimsApi
 from zdriver.context.api import ContextApi, RestoreApi, SnapshotApi
 from zdriver.core.clock import now_us
@@ -100,6 +101,7 @@ def assemble() -> Assembly:
     from zdriver.claims.service import ClaimsService
     from zdriver.context.service import ContextService
     from zdriver.context.snapshots import SnapshotService
+    from zdriver.daemon.archiving import assemble_archive
     from zdriver.daemon.hot import assemble_hot
     from zdriver.daemon.queueing import Queueing
     from zdriver.daemon.relaying import assemble_publishing, sinks
@@ -138,6 +140,8 @@ def assemble() -> Assembly:
         snapshots.capturer = bridges.captured
         bridges.warning = engines.warning
         contexts.name_now = bridges.name_now
+        archive = assemble_archive(store, known, config, engines)
+        contexts.archive_forgets = archive.forget
         publishing = assemble_publishing(store, config, engines)
         events.again = publishing.again
         return Assembly(
@@ -151,6 +155,7 @@ def assemble() -> Assembly:
                 "claims": (ClaimsApi, claims),
                 "sync": (SyncApi, sync),
                 "tasks": (TasksApi, TasksService(store)),
+                "archive": (ArchiveApi, archive.service),
                 "bridge": (BridgeApi, bridges),
                 "events": (EventsApi, events),
                 "imports": (ImportsApi, ImportsService(known, worktrees.service.add_type, claims.claim)),
@@ -166,9 +171,10 @@ def assemble() -> Assembly:
                 syncing,
                 *hot.components,
                 *publishing.components,
+                *archive.components,
             ],
             plugins=bridges.count,
-            followed=lambda: syncing.count() + publishing.pending(),
+            followed=lambda: syncing.count() + publishing.pending() + archive.pending(),
             engines=engines.healths,
             leaving=bridges.leaving,
             close=store.close,

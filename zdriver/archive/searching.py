@@ -1,0 +1,176 @@
+"""Looking things up in the archive: one connection, kept from one question to the next."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, LiteralString, TypeVar
+
+import msgspec
+import psycopg
+
+from zdriver.archive.model import ArchivedEntry
+from zdriver.context.model import Context
+from zdriver.core.engines import Address
+from zdriver.core.errors import NotFound
+from zdriver.core.tokens import query_words
+from zdriver.storage.postgres.connection import (
+    Connection,
+    close_quietly,
+    connect,
+    lost,
+    translate,
+)
+from zdriver.storage.postgres.migrating import check_schema, migrate, schema_of
+
+T = TypeVar("T")
+
+_COLUMNS: LiteralString = (
+    "e.id, e.type, e.text, e.kind, e.artifacts::text AS artifacts, e.commit_id, e.at, e.source, e.context_id,"
+    " e.zellij_session, e.root, e.repo, e.store, e.host,"
+    " (SELECT h.name FROM archive_hosts h WHERE h.host = e.host) AS name"
+)
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for; what is empty does not matter."""
+
+    query: str = ""
+    since: datetime | None = None
+    root: str = ""  #: what lies there or below …
+    remote: str = ""  #: … or belongs to a clone of this repository
+    host: str = ""  #: name or id
+    before: str = ""  #: id of an entry
+    limit: int = 50
+
+
+class Searching:
+    """Thread-safe; one question at a time."""
+
+    def __init__(self, address: Callable[[], Address]) -> None:
+        """address  of the archive, asked at each connection. Nothing is connected before a question."""
+        self._address = address
+        self._connection: Connection | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                close_quietly(self._connection)
+                self._connection = None
+
+    def history(self, asked: Asked) -> list[ArchivedEntry]:
+        """Newest first. Raises NotFound for an unknown `before`, Unavailable."""
+        words = query_words(asked.query)
+        if asked.query.strip() and not words:
+            return []
+        return self._ask(lambda connection: _history(connection, asked, words))
+
+    def _ask(self, question: Callable[[Connection], T]) -> T:
+        """A connection that was lost since the last question is made anew, once."""
+        with self._lock:
+            known = self._connection is not None
+            try:
+                return self._once(question)
+            except psycopg.Error as error:
+                address = self._address()
+                if not known or self._connection is not None:
+                    raise translate(error, address) from error
+            try:
+                return self._once(question)
+            except psycopg.Error as error:
+                raise translate(error, address) from error
+
+    def _once(self, question: Callable[[Connection], T]) -> T:
+        if self._connection is None:
+            self._connection = _connected(self._address())
+        try:
+            return question(self._connection)
+        except psycopg.Error as error:
+            if lost(error, self._connection):
+                close_quietly(self._connection)
+                self._connection = None
+            raise
+
+
+def _connected(address: Address) -> Connection:
+    connection = connect(address, autocommit=True)
+    try:
+        # Each question is planned for the words that it has: how rare they are decides.
+        connection.prepare_threshold = None
+        schema = schema_of(connection, "archive")
+        if schema.number:
+            check_schema(schema, "archive")
+        else:
+            migrate(connection, "archive")
+    except BaseException:
+        close_quietly(connection)
+        raise
+    return connection
+
+
+def _history(connection: Connection, asked: Asked, words: list[str]) -> list[ArchivedEntry]:
+    conditions: list[LiteralString] = ["e.undone_at IS NULL"]
+    values: dict[str, Any] = {"limit": asked.limit}
+    if words:
+        # Words of letters and digits, as the index has them: there is nothing to quote in them.
+        conditions.append("e.words @@ %(words)s::tsquery")
+        values["words"] = " & ".join(f"'{word}'" for word in words) + ":*"
+    if asked.since is not None:
+        conditions.append("e.at >= %(since)s")
+        values["since"] = asked.since
+    if asked.host:
+        conditions.append(
+            "e.host = ANY(ARRAY(SELECT h.host FROM archive_hosts h WHERE h.name = %(host)s) || %(host)s)"
+        )
+        values["host"] = asked.host
+    if asked.root:
+        place: LiteralString = "e.root = %(root)s OR e.root LIKE %(below)s"
+        values |= {"root": asked.root, "below": _literally(asked.root.rstrip("/")) + "/%"}
+        if asked.remote:
+            place += " OR (e.repo <> '' AND e.repo = %(remote)s)"
+            values["remote"] = asked.remote
+        conditions.append("(" + place + ")")
+    if asked.before:
+        conditions.append("(e.at, e.id) < (%(at)s, %(before)s)")
+        values |= {"before": asked.before, "at": _moment_of(connection, asked.before)}
+    statement: LiteralString = (
+        "SELECT " + _COLUMNS + " FROM archive_entries e WHERE " + " AND ".join(conditions)
+    )
+    found = connection.execute(statement + " ORDER BY e.at DESC, e.id DESC LIMIT %(limit)s", values)
+    return [_entry(row) for row in found]
+
+
+def _moment_of(connection: Connection, id_: str) -> datetime:
+    row = connection.execute(
+        "SELECT at FROM archive_entries WHERE store IN (SELECT store FROM archive_stores) AND id = %s", (id_,)
+    ).fetchone()
+    if row is None:
+        raise NotFound(
+            f"there is no entry {id_!r} in the archive", hint="give the id of the last entry shown"
+        )
+    moment: datetime = row["at"]
+    return moment
+
+
+def _literally(text: str) -> str:
+    """For LIKE."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _entry(row: dict[str, Any]) -> ArchivedEntry:
+    return ArchivedEntry(
+        id=row["id"],
+        type=row["type"],
+        text=row["text"],
+        kind=row["kind"],
+        artifacts=msgspec.json.decode(row["artifacts"], type=tuple[str, ...]),
+        commit=row["commit_id"],
+        at=row["at"].astimezone(UTC),
+        source=row["source"],
+        context=Context(id=row["context_id"], zellij_session=row["zellij_session"], root=row["root"]),
+        host=row["name"] or row["host"],
+        repo=row["repo"],
+        store=row["store"],
+    )

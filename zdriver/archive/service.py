@@ -1,0 +1,98 @@
+"""`ArchiveApi`: for where an archive is configured, and for where none is."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from zdriver.archive.model import Archived, ArchivedEntry
+from zdriver.context import rules
+from zdriver.core.engines import Address
+from zdriver.core.errors import Unavailable
+
+if TYPE_CHECKING:
+    from zdriver.archive.archiver import Archiver
+    from zdriver.archive.searching import Searching
+
+
+class ArchiveService:
+    def __init__(self, archiver: Archiver, address: Address, remote: Callable[[str], str]) -> None:
+        """remote: absolute folder → URL of the remote of the repository it lies in, if there is one."""
+        self._archiver = archiver
+        self._address = address
+        self._remote = remote
+        self._searching: Searching | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._searching is not None:
+                self._searching.close()
+
+    def _search(self) -> Searching:
+        """The driver is loaded by the first question: until then the daemon is as small as without one."""
+        from zdriver.archive.searching import Searching
+
+        with self._lock:
+            if self._searching is None:
+                self._searching = Searching(lambda: self._address)
+            return self._searching
+
+    def run(self, *, dry_run: bool = False) -> Archived:
+        return self._archiver.run(dry_run=dry_run)
+
+    def history(
+        self,
+        query: str = "",
+        *,
+        since: datetime | None = None,
+        repo: str = "",
+        host: str = "",
+        limit: int = 50,
+        before: str = "",
+    ) -> list[ArchivedEntry]:
+        from zdriver.archive.searching import Asked
+
+        asked = Asked(
+            query=query,
+            since=since,
+            root=os.path.realpath(repo) if repo else "",
+            remote=self._remote(repo) if repo else "",
+            host=host,
+            before=before,
+            limit=rules.page(limit),
+        )
+        return self._search().history(asked)
+
+
+class NoArchive:
+    """What there is to say where `archive.url` is not set, or cannot be used."""
+
+    def __init__(self, why: Unavailable | None = None) -> None:
+        self._why = why
+
+    def run(self, *, dry_run: bool = False) -> Archived:
+        raise self._error()
+
+    def history(
+        self,
+        query: str = "",
+        *,
+        since: datetime | None = None,
+        repo: str = "",
+        host: str = "",
+        limit: int = 50,
+        before: str = "",
+    ) -> list[ArchivedEntry]:
+        raise self._error()
+
+    def _error(self) -> Unavailable:
+        if self._why is not None:
+            return Unavailable(self._why.message, hint=self._why.hint)
+        return Unavailable(
+            "no archive is configured: archive.url is not set",
+            hint="set it to postgresql://user@host/database, then restart the daemon: zdriver daemon stop",
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
@@ -65,6 +65,8 @@ class ContextService:
         self._head = head
         #: Contexts that were left on another machine.
         self.elsewhere: Elsewhere = NOWHERE
+        #: Makes the archive forget what was forgotten here; see `Forgotten.archive`.
+        self.archive_forgets: Callable[[], Literal["", "done", "owed"]] = lambda: ""
         #: What a Zellij session is called now: a shell keeps the name that it was started under.
         self.name_now: Callable[[str], str] = lambda zellij_session: zellij_session
 
@@ -184,8 +186,9 @@ class ContextService:
             result=Forgotten,
             urgent=True,
         )
+        archived = self.archive_forgets()
         self._store.scrub()
-        return forgotten
+        return msgspec.structs.replace(forgotten, archive=archived)
 
     def rebind(self, old: str, new: str, *, root: str = "") -> list[Context]:
         """For restore: the contexts of the dead Zellij session `old` carry on in `new`.

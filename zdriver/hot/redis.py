@@ -42,8 +42,8 @@ T = TypeVar("T")
 
 OLDEST = (6, 0)  #: versions of Redis
 #: What a thread that may wait gives one answer, as a multiple of `context.timeout_ms` …
-PATIENCE = 20
-PATIENCE_LEAST = 1.0  #: … and seconds at least
+PATIENCE = 4
+PATIENCE_LEAST = 3.0  #: … and seconds at least
 FOUND_MAX = 16  #: contexts of one site that are looked at
 
 
@@ -195,11 +195,11 @@ class RedisHot:
         self._worked(begun, self._quick * (1 + many / 8))
         return answer
 
-    def _worked(self, begun: float, quick: float) -> None:
+    def _worked(self, begun: float, allowed: float) -> None:
         took = time.monotonic() - begun
         self._latency = round(took * 1000, 3)
-        slow = f"an answer took {took * 1000:.0f} ms; context.timeout_ms is {quick * 1000:.0f}"
-        self._breaker.worked(time.time(), slow=slow if took > quick else "")
+        slow = f"an answer took {took * 1000:.0f} ms; context.timeout_ms is {self._quick * 1000:.0f}"
+        self._breaker.worked(time.time(), slow=slow if took > allowed else "")
 
     def _failed(self, error: Exception) -> Unavailable:
         said = error if isinstance(error, Unavailable) else told(error, self._address)

@@ -64,6 +64,7 @@ class Session:
         self._channel: Channel | None = None
         self._connection: pika.SelectConnection | None = None
         self._thread = threading.Thread(target=self._run, name="rabbitmq", daemon=True)
+        self._unbound = ""  #: somebody deleted the audit's queue or its binding: a new session makes it
         #: sequences that were on their way when the broker complained about one of them
         self.suspects: list[int] = []
         self.blocked = ""
@@ -267,12 +268,14 @@ class Session:
     ) -> None:
         sequence = (properties.headers or {}).get("sequence")
         if self._flight is not None and isinstance(sequence, int):
-            self._flight.returned(sequence, f"no queue took it: {method.reply_code} {method.reply_text}")
+            why = f"no queue took it: {method.reply_code} {method.reply_text}"
+            self._flight.returned(sequence, why)
+            self._unbound = f"{self._address.setting}: {why}; the audit's queue is made again"
 
     def _land_when_done(self) -> None:
         if self._flight is not None and self._flight.done:
             flight, self._flight = self._flight, None
-            self._outcome = flight.outcome()
+            self._outcome = flight.outcome(broken=self._unbound)
             self._landed.set()
 
     # what may go wrong

@@ -49,10 +49,15 @@ class Due(NamedTuple):
 class Views:
     """Makes views. One thread at a time."""
 
-    def __init__(self, store: Store, *, host: str, site_of: Callable[[str], Site]) -> None:
+    def __init__(
+        self, store: Store, *, host: str, site_of: Callable[[str], Site], host_name: str = "", home: str = ""
+    ) -> None:
+        """`host_name` and `home` are this machine's and its user's where they are not given."""
         self._store = store
         self._host = host
         self._site_of = site_of
+        self._host_name = host_name or socket.gethostname()
+        self._home = home or os.path.realpath(home_folder() or "/")
         self._layouts: dict[str, Layout | None] = {}
 
     def all_open(self) -> Sequence[str]:
@@ -133,8 +138,8 @@ class Views:
             id=told.context.id,
             version=told.sequence + ahead,
             site=self._site_of(told.context.root),
-            host_name=socket.gethostname(),
-            home=os.path.realpath(home_folder() or "/"),
+            host_name=self._host_name,
+            home=self._home,
             zellij_session=told.context.zellij_session,
             updated_at=max(moments),
             intent=told.intent,

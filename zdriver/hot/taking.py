@@ -49,13 +49,16 @@ class Taking:
         host: str,
         site_of: Callable[[str], Site],
         caught_up: Callable[[], bool],
+        home: str = "",
     ) -> None:
+        """`home` is its user's where it is not given."""
         self._store = store
         self._look = look
         self._snapshots = snapshots
         self._host = host
         self._site_of = site_of
         self._caught_up = caught_up
+        self._home = home or os.path.realpath(home_folder() or "/")
 
     def newest(self, root: str) -> HotView | None:
         """The newest context that was left elsewhere at what is `root` here, when it is newer than all here.
@@ -76,7 +79,7 @@ class Taking:
         if any(each.site.host == self._host for each in found) and not self._caught_up():
             known.unread.update(each.id for each in found if each.site.host == self._host)
         news = [each for each in found if self._is_news(each, known)]
-        return _moved(max(news, key=lambda each: each.updated_at), root) if news else None
+        return _moved(max(news, key=lambda each: each.updated_at), root, self._home) if news else None
 
     def carry_on(self, root: str, *, into: str) -> None:
         """`Elsewhere.carry_on`. Its panes become a generation of a Zellij session called NAME@HOST, which
@@ -213,9 +216,9 @@ def _write(tx: Transaction, into: Context, entry: HotIntent | HotMilestone, id_:
     tx.run("search.add", seq=added["seq"], words=search_words(entry.text, artifacts))
 
 
-def _moved(view: HotView, root: str) -> HotView:
+def _moved(view: HotView, root: str, home: str) -> HotView:
     """With the paths of this machine. `site` stays the other one's."""
-    paths = between((view.site.root, root), (view.home, os.path.realpath(home_folder() or "/")))
+    paths = between((view.site.root, root), (view.home, home))
     return msgspec.structs.replace(
         view,
         layout=None if view.layout is None else paths.layout(view.layout),

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import redis
 
+from zdriver.context.elsewhere import NOWHERE
 from zdriver.context.layout import Layout, Pane, Tab
 from zdriver.context.model import Intent, Milestone, Place
 from zdriver.context.service import ContextService
@@ -46,7 +47,7 @@ class Machine:
 
     def __init__(self, name: str, folder: Path, url: str, *, store: Path | None = None) -> None:
         self.name, self.folder = name, folder
-        self.root = str(folder / "code" / "app")
+        self.root = str(folder / "app" if name == "laptop" else folder / "code" / "app")
         address = Address(setting="context.url", scheme="redis", url=url)
         self.hot = RedisHot(address, host=name, timeout_ms=500)
         self.store = SqliteStore(store or folder / "data" / "zdriver.db")
@@ -60,11 +61,19 @@ class Machine:
             host=name,
             site_of=self.sites.of,
             caught_up=lambda: self.following.caught_up(),
+            home=str(folder),
         )
-        self.views = Views(self.store, host=name, site_of=self.sites.of)
+        self.views = Views(self.store, host=name, site_of=self.sites.of, host_name=name, home=str(folder))
         self.following = Following(
             self.store, self.hot, self.views, host=name, recover=self.taking.recover, clock=now_us
         )
+        self.contexts.elsewhere = self.taking
+
+    @contextmanager
+    def on_its_own(self) -> Iterator[None]:
+        """Without a look at what was left elsewhere."""
+        self.contexts.elsewhere = NOWHERE
+        yield
         self.contexts.elsewhere = self.taking
 
     def place(self, zellij_session: str = "") -> Place:
@@ -99,10 +108,9 @@ class Machine:
 def machine(name: str, folder: Path, url: str, bare: Path | None = None, **more: Any) -> Iterator[Machine]:
     """With a checkout of `bare`, and following."""
     folder.mkdir(exist_ok=True)
-    if bare is not None and not (folder / "code").exists():
-        (folder / "code").mkdir()
-        git(folder / "code", "clone", "-q", str(bare), "app")
     made = Machine(name, folder, url, **more)
+    if bare is not None and not Path(made.root).exists():
+        git(folder, "clone", "-q", str(bare), made.root)
     made.following.start()
     try:
         yield made

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from zdriver.core.config import Config
+from zdriver.core.engines import address
 from zdriver.core.errors import NotFound
 from zdriver.storage.port import Reading, Row
 
@@ -50,7 +51,26 @@ class Source:
 
 
 def open_source(config: Config) -> Source:
-    """The configured store, beside the daemon that owns it. Raises NotFound where there is none yet."""
+    """The configured store, beside the daemon that owns it.
+
+    Raises NotFound where there is none yet, and what a store on PostgreSQL raises.
+    """
+    store = _postgresql(config) or _sqlite(config)
+    row = store.read(lambda tx: tx.one("meta.get", key="store_id"))
+    assert row is not None
+    return Source(store, str(row["value"]))
+
+
+def _postgresql(config: Config) -> Readable | None:
+    where = address("storage.url", config)
+    if where is None:
+        return None
+    from zdriver.storage.postgres.store import PostgresStore
+
+    return PostgresStore(where)
+
+
+def _sqlite(config: Config) -> Readable:
     from zdriver.core.clock import now_us
     from zdriver.storage.catalog import statements
     from zdriver.storage.sqlite.readers import ReaderPool
@@ -58,7 +78,4 @@ def open_source(config: Config) -> Source:
     path = config.database()
     if not path.exists():
         raise NotFound(f"there is no store at {path}", hint="it is made by the first command")
-    store = ReaderPool(path, statements("sqlite"), now_us)
-    row = store.read(lambda tx: tx.one("meta.get", key="store_id"))
-    assert row is not None
-    return Source(store, str(row["value"]))
+    return ReaderPool(path, statements("sqlite"), now_us)

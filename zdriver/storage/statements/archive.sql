@@ -97,20 +97,10 @@ WHERE generation > :after
 ORDER BY generation
 LIMIT :limit
 
--- name: events
-SELECT sequence, id, type, aggregate, aggregate_seq, subject, at, envelope
-FROM events
-WHERE sequence > :after AND sequence <= :until
-ORDER BY sequence
-LIMIT :limit
-
 -- name: event
 SELECT sequence, id, type, aggregate, aggregate_seq, subject, at, envelope
 FROM events
 WHERE sequence = :sequence
-
--- name: newest
-SELECT sequence, id FROM events ORDER BY sequence DESC LIMIT 1
 
 -- What is old and may go, once the archive has it. Not what is current, nor what is shown first.
 

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from zdriver.core.config import Config
     from zdriver.events.sinks import EventSink
     from zdriver.hot.port import Hot
+    from zdriver.storage.port import Store
+
+
+@hookimpl(trylast=True)
+def zdriver_storage(address: Address, sinks: tuple[str, ...]) -> Store | None:
+    if address.scheme not in SCHEMES["storage.url"]:
+        return None
+    from zdriver.storage.postgres.store import PostgresStore
+
+    return PostgresStore(address, sinks=sinks)
 
 
 @hookimpl(trylast=True)

@@ -56,7 +56,8 @@ def zdriver_storage(address: Address, sinks: tuple[str, ...]) -> Store | None:
     sinks  each event gets a row in `deliveries` for each of these names, in its transaction
 
     Built in is `postgresql`. Without a URL it is SQLite, and nobody is asked. Raises Unavailable when
-    it cannot be opened: nothing works without the store, so the daemon does not start.
+    it cannot be opened: nothing works without the store, so the daemon does not start. One that has
+    a method `health() -> EngineHealth` is asked how it is.
     """
     raise NotImplementedError
 

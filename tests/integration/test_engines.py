@@ -63,6 +63,17 @@ def test_no_secret_is_printed_anywhere(home: Home, cli: Cli) -> None:
     assert "geheim" not in printed
 
 
+def test_a_store_that_cannot_be_meant_is_one_line_and_exit_code_5(cli: Cli) -> None:
+    for url, says in (
+        ("mysql://ann:geheim@h/db", "storage.url begins with mysql://, which zdriver does not know"),
+        ("ann:geheim@h", "storage.url is no URL: it does not begin with scheme://"),
+    ):
+        done = cli("intent", "kept", ZDRIVER_STORAGE_URL=url)
+        assert done.returncode == 5
+        assert done.stderr.splitlines()[0] == f"error: {says}"
+        assert "geheim" not in done.stdout + done.stderr
+
+
 def test_without_an_engine_no_driver_and_no_plugin_is_loaded(home: Home, cli: Cli) -> None:
     assert cli("intent", "kept").returncode == 0
     status = cli.data("daemon", "status")

@@ -298,9 +298,7 @@ def test_the_status_line_names_the_worst_first_and_says_nothing_of_what_is_well(
 
 def test_an_engine_that_cannot_be_begun_with_is_down_and_the_others_go_on() -> None:
     found = Engines(
-        configuration(
-            context_url="http://:geheim@h", archive_url="postgresql://h/d", events_password_file="/x"
-        )
+        configuration(context_url="//:geheim@h", archive_url="postgresql://h/d", events_password_file="/x")
     )
     assert found.context is None
     assert found.events is None
@@ -310,7 +308,7 @@ def test_an_engine_that_cannot_be_begun_with_is_down_and_the_others_go_on() -> N
         ("context.url", "context", "down"),
         ("events.url", "events", "down"),
     ]
-    assert "which zdriver does not know" in down[0].message
+    assert "it does not begin with scheme://" in down[0].message
     assert down[1].message == "events.password_file is set, and events.url is not"
     assert found.optional("archive.url", "archive", lambda: 1 // 0) is None
     assert asked(found.healths)[2].message == "archive.url: ZeroDivisionError"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from zdriver.core.config import Config
-from zdriver.core.engines import TITLES, Address, EngineHealth, Role, address, configured
+from zdriver.core.engines import PLUGGABLE, TITLES, Address, EngineHealth, Role, address, configured
 from zdriver.core.errors import ZdriverError
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,9 @@ class Engines:
     def _address(self, setting: str, role: Role) -> Address | None:
         if not configured(setting, self._config):
             return None
-        return self.optional(setting, role, lambda: address(setting, self._config))
+        return self.optional(
+            setting, role, lambda: address(setting, self._config, others=setting in PLUGGABLE)
+        )
 
 
 def _failed(setting: str, role: Role, error: ZdriverError) -> EngineHealth:

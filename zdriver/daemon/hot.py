@@ -68,6 +68,6 @@ def assemble_hot(store: Store, snapshots: SnapshotService, config: Config, engin
 
 
 def _opened(address: Address, config: Config) -> Hot:
-    from zdriver.hot.redis import redis_hot
+    from zdriver import plugins
 
-    return redis_hot(address, config)
+    return plugins.hot_context(address, config)

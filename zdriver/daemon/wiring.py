@@ -105,17 +105,17 @@ def assemble() -> Assembly:
     from zdriver.daemon.hot import assemble_hot
     from zdriver.daemon.queueing import Queueing
     from zdriver.daemon.relaying import assemble_publishing, sinks
+    from zdriver.daemon.stores import open_store
     from zdriver.daemon.syncing import Syncing
     from zdriver.daemon.terminals import assemble_terminals
     from zdriver.daemon.worktrees import assemble_worktrees, registry
     from zdriver.importing.service import ImportsService
-    from zdriver.storage.sqlite import SqliteStore
     from zdriver.sync.service import SyncService
     from zdriver.tasks.service import TasksService
 
     config = load_config()
     engines = Engines(config)
-    store = SqliteStore(config.database(), sinks=sinks(config))
+    store, recovery, shared = open_store(config, engines, sinks(config))
     try:
         contexts = ContextService(store)
         snapshots = SnapshotService(store)
@@ -142,7 +142,7 @@ def assemble() -> Assembly:
         contexts.name_now = bridges.name_now
         archive = assemble_archive(store, known, config, engines)
         contexts.archive_forgets = archive.forget
-        publishing = assemble_publishing(store, config, engines)
+        publishing = assemble_publishing(store, config, engines, storage=shared)
         events.again = publishing.again
         return Assembly(
             services={
@@ -161,8 +161,8 @@ def assemble() -> Assembly:
                 "imports": (ImportsApi, ImportsService(known, worktrees.service.add_type, claims.claim)),
             },
             extend=[events.register, Queueing(claims).register],
-            notices=lambda: _notices(store.recovery(), now_us() - NEWS_DAYS * 86_400_000_000),
-            news=lambda since: _notices(store.recovery(), since),
+            notices=lambda: _notices(recovery(), now_us() - NEWS_DAYS * 86_400_000_000),
+            news=lambda since: _notices(recovery(), since),
             components=[
                 bridges,
                 claims.keeper,

@@ -96,10 +96,10 @@ class Adding:
 
     def _known(self, repo: Repo, name: str, path: str, asked: Asked) -> Worktree | None:
         """The worktree of that name, ready; None when it has to be made. Raises Conflict."""
-        found = self._row(repo, name)
+        found = self._registry.named(repo, name)
         if found is not None and found.state == "creating":
             self._repairing.settle(repo, found)
-            found = self._row(repo, name)
+            found = self._registry.named(repo, name)
         if found is None:
             return self._by_other_means(repo, path)
         if found.state != "ready":
@@ -117,9 +117,6 @@ class Adding:
             return moved
         self._forget(repo, moved, asked.agent)
         return None
-
-    def _row(self, repo: Repo, name: str) -> Worktree | None:
-        return next((each for each in self._registry.worktrees(repo) if each.name == name), None)
 
     def _by_other_means(self, repo: Repo, path: str) -> Worktree | None:
         """Where the folder should go, git has a worktree of this repository already."""

@@ -187,7 +187,7 @@ class Registry:
             if "/" not in name:
                 raise
             return self._at(_absolute(name, cwd))
-        if (whole := self._named(repo, name)) is not None:
+        if (whole := self.named(repo, name)) is not None:
             return repo, whole
         known = self.worktrees(repo)
         if (found := rules.named(name, known)) is not None:
@@ -203,8 +203,8 @@ class Registry:
             raise rules.unknown(name, (*known, *foreign), others)
         return repo, found if found.id else self.take_in(repo, found)
 
-    def _named(self, repo: Repo, name: str) -> Worktree | None:
-        """Most often it is a whole name: a hundred others need not be read."""
+    def named(self, repo: Repo, name: str) -> Worktree | None:
+        """Of that whole name: a hundred others need not be read for it."""
         if not name.isprintable():  # no worktree is called so, and not all of it can be asked of a store
             return None
         row = self.store.read(lambda tx: tx.one("worktree.named", repo_id=repo.id, name=name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,8 @@ from hypothesis import strategies as some
 
 from zdriver.cli.enginewords import engine_rows
 from zdriver.core import secrets, urls
-from zdriver.core.config import Config, load
-from zdriver.core.engines import Address, EngineHealth, Role, address, configured
+from zdriver.core.config import LEAVES, Config, load, parse, variable_of
+from zdriver.core.engines import SCHEMES, Address, EngineHealth, Role, address, configured
 from zdriver.core.errors import InvalidInput, Unavailable
 from zdriver.daemon.engines import Engines, asked, warning
 from zdriver.testing import until
@@ -338,3 +339,21 @@ def test_the_words_of_daemon_status() -> None:
         ("", "→ start it"),
         ("archive", "PostgreSQL slow, x://, 250.0 ms, its clock -3600000 ms, 1,200 rows to go"),
     ]
+
+
+# -- docs/engines.md ---------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "docs" / "engines.md").read_text()
+
+
+def test_the_page_shows_every_setting_of_the_engines_as_it_may_be() -> None:
+    shown = parse(re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[0])
+    sections = ("storage", "context", "archive", "events")
+    wanted = {name for name in LEAVES if name.partition(".")[0] in sections} - {"storage.path"}
+    secrets_shown_once = {name for name in wanted if ".password_" in name}
+    assert wanted - secrets_shown_once <= shown.keys() <= wanted
+    made = load(Path("/nowhere"), {variable_of(name): str(shown[name]) for name in SCHEMES})
+    for name, url in shown.items():
+        if name in SCHEMES:
+            assert urls.parse(url).shown() == url
+            assert configured(name, made.config)

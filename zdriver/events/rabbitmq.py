@@ -237,8 +237,8 @@ def _words(error: BaseException, address: Address) -> tuple[str, str]:
             return f"there is no host {there}", "check the name"
         case ConnectionRefusedError():
             return f"nothing listens at {there}", "is RabbitMQ running?"
-        case TimeoutError() | workflow.AMQPConnectorStackTimeout():
-            return f"{there} did not answer in time", "is it reachable, and not overloaded?"
+        case TimeoutError() | workflow.AMQPConnectorStackTimeout() | amqp.ConnectionOpenAborted():
+            return f"no broker answered at {there} in time", "is it reachable, and RabbitMQ?"
         case amqp.AMQPHeartbeatTimeout():
             return f"the broker at {there} does not answer any more", ""
         case amqp.ChannelClosedByBroker():

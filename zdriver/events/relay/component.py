@@ -202,6 +202,7 @@ class Relay:
         wait = rules.backoff(
             self._failures, self._chance(), first=rules.CONNECT_FIRST, most=rules.CONNECT_MOST
         )
+        self._count(now=self._lag is None)
         deadline = time.monotonic() + wait
         while (left := deadline - time.monotonic()) > 0 and not self._anew.is_set():
             if self._news.is_set():

@@ -1,4 +1,7 @@
-"""The book of one worktree: who holds it and who waits, changed within one transaction.
+"""The book of one worktree: who holds its work and who waits, changed within one transaction.
+
+Where several machines share the store, one work has a worktree on each of them: `claim.current` says
+of the claim where that is held, and under `own_…` what belongs to the worktree that was asked for.
 
 Every change begins with `settle`, so that a lease which ran out has ended, and who was next has
 it, before anybody else is heard.
@@ -21,6 +24,8 @@ _CLAIM = (
     *("id", "agent", "token", "host", "pid", "session", "lease", "claimed_at", "expires_at"),
     *("ended_at", "ended", "reason"),
 )
+#: And what is about the worktree it is held at.
+_PLACE = ("worktree_id", "path", "branch", "repo", "removed_at")
 
 
 class Book:
@@ -41,6 +46,8 @@ class Book:
             raise NotFound(
                 "there is no such worktree any more", hint="`zdriver worktree list` shows those there are"
             )
+        #: The worktree that was asked for; a store of one machine says it once.
+        self._own: Row = {name: row.get(f"own_{name}", row[name]) for name in _PLACE}
         self._row: Row = row
 
     @property
@@ -50,6 +57,7 @@ class Book:
 
     @property
     def removed(self) -> bool:
+        """Whether what is held is there no more; of a work that nobody holds, the worktree asked for."""
         return self._row["removed_at"] is not None
 
     def settle(self) -> None:
@@ -62,10 +70,10 @@ class Book:
                 self.end("released")
             elif row["expires_at"] <= self.now:
                 self.end("expired")
-        if self._row["id"] is None and self._row["removed_at"] is None:
-            self._grant()
-        if self.removed:
+        if self._own["removed_at"] is not None:
             self.tx.run("claim.waiters_end", worktree_id=self.worktree_id)
+        if self._row["id"] is None:
+            self._grant()
 
     def _grant(self) -> None:
         """To who came first and is still there, until it is picked up."""
@@ -75,27 +83,39 @@ class Book:
         if first is None:
             return
         lease = round(rules.PICK_UP * 1_000_000)
-        if self.take(id=first["id"], agent=first["agent"], lease=lease, seq=first["seq"]):
+        there = {"at": first["worktree_id"], "host": first["host"]}
+        if self.take(id=first["id"], agent=first["agent"], lease=lease, seq=first["seq"], **there):
             self.tx.run("claim.waiters_gone", worktree_id=self.worktree_id, now=self.now)
 
     def take(
-        self, *, id: str, agent: str, lease: int, pid: int = 0, session: str = "", seq: int = LAST
+        self,
+        *,
+        id: str,
+        agent: str,
+        lease: int,
+        pid: int = 0,
+        session: str = "",
+        seq: int = LAST,
+        at: str = "",
+        host: str = "",
     ) -> Claim | None:
-        """By the one statement that decides it; None: somebody else has it, or comes before."""
-        asked = {"id": id, "agent": agent, "host": self.host, "pid": pid or None, "session": session}
-        won = self.tx.one(
-            "claim.take", worktree_id=self.worktree_id, **asked, lease=lease, now=self.now, seq=seq
-        )
+        """By the one statement that decides it; None: somebody else has it, or comes before.
+
+        at, host  the worktree and the machine of who waited, where those are others
+        """
+        at, host = at or self.worktree_id, host or self.host
+        asked = {"id": id, "agent": agent, "host": host, "pid": pid or None, "session": session}
+        won = self.tx.one("claim.take", worktree_id=at, **asked, lease=lease, now=self.now, seq=seq)
         if won is None:
             return None
-        self.tx.run("claim.fence", worktree_id=self.worktree_id, token=won["token"])
+        self.tx.run("claim.fence", worktree_id=at, token=won["token"])
         if self._row["places"]:
             self._leave_queue(agent)
             self._load()
         else:  # nobody waits: it is as it was written
             times = {"lease": lease, "claimed_at": self.now, "expires_at": self.now + lease}
             self._row |= {**asked, **times, **won, "ended_at": None, "ended": "", "reason": ""}
-        self._emit("worktree.claimed", host=self.host, session=session, lease=lease / 1_000_000)
+        self._emit("worktree.claimed", host=host, session=session, lease=lease / 1_000_000)
         if not rules.is_person(agent):
             self._emit("task.assigned", worktree=self._row["worktree"])
         return self.claim
@@ -106,9 +126,14 @@ class Book:
             self.tx.run("claim.waiter_drop", id=waiter["id"])
             self.granted.append(waiter["id"])
 
-    def again(self, *, lease: int, pid: int, session: str) -> Claim:
-        """For who has it already: the same claim, with another lease from now on."""
+    def again(self, *, lease: int, pid: int, session: str, here: bool = False) -> Claim:
+        """For who has it already: the same claim, with another lease from now on.
+
+        here  it asks from the worktree of this book: a claim that it made on another machine moves along
+        """
         row = self._row
+        if here and self._own["removed_at"] is None and row["worktree_id"] != self.worktree_id:
+            row |= {**self._own, "host": self.host, "pid": None, "hostname": ""}
         length, at = rules.renewed(self.now, lease, expires_at=row["expires_at"], lease_before=row["lease"])
         self.renew(lease=length, at=at, pid=pid, session=session)
         if row["places"]:
@@ -124,8 +149,8 @@ class Book:
         row = self._row
         row |= {"lease": lease, "expires_at": at}
         row |= {"pid": pid or row["pid"], "session": session or row["session"]}
-        changed = {name: row[name] for name in ("id", "lease", "expires_at", "pid", "session")}
-        self.tx.run("claim.renew", **changed)
+        changed = ("id", "lease", "expires_at", "pid", "session", "worktree_id", "host")
+        self.tx.run("claim.renew", **{name: row[name] for name in changed})
 
     def end(self, how: Ended, *, reason: str = "", by: str = "") -> Claim:
         row = self._row
@@ -138,7 +163,7 @@ class Book:
         type_ = {"released": "worktree.released", "expired": "claim.expired", "taken": "claim.taken"}[how]
         more: dict[str, Any] = {"by": by, "reason": reason} if how == "taken" else {}
         self._emit(type_, **more)
-        row |= {**dict.fromkeys(_CLAIM), "waiting": waiting}
+        row |= {**dict.fromkeys(_CLAIM), **self._own, "waiting": waiting}
         return ended
 
     def wait(self, ticket: str, agent: str) -> tuple[str, int]:
@@ -152,8 +177,8 @@ class Book:
             # A ticket becomes the id of its claim: one that was used up names no place any more.
             if place is not None or self.tx.one("claim.by_id", id=ticket) is not None:
                 ticket = new_id()
-            given = {"worktree_id": self.worktree_id, "agent": agent, "now": self.now, "until": until}
-            added = self.tx.one("claim.waiter_add", id=ticket, **given)
+            given = {"worktree_id": self.worktree_id, "agent": agent, "host": self.host}
+            added = self.tx.one("claim.waiter_add", id=ticket, **given, now=self.now, until=until)
             assert added is not None
             seq = added["seq"]
         before = self.tx.one("claim.waiters_ahead", worktree_id=self.worktree_id, now=self.now, seq=seq)

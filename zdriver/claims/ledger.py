@@ -94,7 +94,7 @@ class Ledger:
         kept = round(rules.KEPT * 1_000_000)
 
         def unit(tx: Transaction) -> None:
-            tx.run("claim.waiters_back", until=tx.now() + kept, after=tx.now() - 2 * kept)
+            tx.run("claim.waiters_back", until=tx.now() + kept, after=tx.now() - 2 * kept, host=self._host)
 
         self._store.write(unit)
 
@@ -115,8 +115,11 @@ class Ledger:
         unit: Callable[[Book], Outcome],
         request: str = "",
         *asked: str | int,
+        key: str = "",
         settle: bool = True,
     ) -> Outcome:
+        """key: what `claim.current` calls the work of that worktree; "": it is of one machine."""
+
         def run(tx: Transaction) -> Outcome:
             self._steady.refuse(tx.now())
             book = Book(tx, worktree_id, host=self._host)
@@ -129,7 +132,7 @@ class Ledger:
             try:
                 return self._store.write(
                     run,
-                    lock=[f"claim:{worktree_id}"],
+                    lock=[f"claim:{key or worktree_id}"],
                     request=request,
                     digest=rows.digest("claims", *asked) if request else "",
                     result=Outcome,

@@ -19,7 +19,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     agent: str
     token: int  #: grows with every claim of this worktree; what is older is refused
-    host: str
+    host: str  #: id of the machine
     claimed_at: datetime
     expires_at: datetime
     lease: float  #: seconds
@@ -30,6 +30,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""  #: why it was taken over by force
     waiting: int = 0  #: who waits for it
     again: bool = False  #: its agent held it already when it was asked for
+    hostname: str = ""  #: of the machine, where several share the store; "": this one
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ def claim(row: Row, *, again: bool = False) -> Claim:
         reason=row["reason"],
         waiting=row["waiting"],
         again=again,
+        hostname=row.get("hostname") or "",
     )
 
 

@@ -43,7 +43,15 @@ class _Meant(NamedTuple):
 
     id: str
     name: str
-    found: tuple[Row, int] | None  #: of `claim.current`, and the store's time, where that was read with it
+    found: tuple[Row, int]  #: of `claim.current`, and the store's time
+    key: str  #: what its work is called on all machines; "" in a store of one
+
+
+class _Work(NamedTuple):
+    """A worktree whose claim is known already."""
+
+    id: str
+    key: str
 
 
 class ClaimsService:
@@ -85,7 +93,7 @@ class ClaimsService:
 
         def unit(book: Book) -> Outcome:
             if book.claim is not None and book.claim.agent == agent:
-                return Outcome(claim=book.again(lease=length, **who))
+                return Outcome(claim=book.again(lease=length, here=True, **who))
             taken = book.take(id=new_id(), agent=agent, lease=length, **who)
             return Outcome(claim=taken, holder=book.claim)
 
@@ -93,7 +101,7 @@ class ClaimsService:
         if before is not None and before.agent != agent and not request:
             self._refuse_held(before)
         asked = ("claim", worktree.id, agent, length)
-        held = self._held(self._write(worktree.id, unit, request, *asked), worktree)
+        held = self._held(self._write(worktree, unit, request, *asked), worktree)
         if held.again and before is not None and self._left(before):
             # Its process was killed: whoever claims it again is the one to release it.
             return msgspec.structs.replace(held, again=False)
@@ -117,14 +125,14 @@ class ClaimsService:
 
         def unit(book: Book) -> Outcome:
             if book.claim is not None and book.claim.agent == agent:
-                return Outcome(claim=book.again(lease=length, **who))
+                return Outcome(claim=book.again(lease=length, here=True, **who))
             if book.claim is not None:
                 book.end("taken", reason=reason, by=agent)
             taken = book.take(id=new_id(), agent=agent, lease=length, seq=FIRST, **who)
             return Outcome(claim=taken, holder=book.claim)
 
         asked = ("take", worktree.id, agent, length, reason)
-        return self._held(self._write(worktree.id, unit, request, *asked), worktree)
+        return self._held(self._write(worktree, unit, request, *asked), worktree)
 
     def renew(
         self,
@@ -145,7 +153,7 @@ class ClaimsService:
                 return Outcome(holder=book.claim)
             return Outcome(claim=book.again(lease=length, **who))
 
-        done = self._write(worktree.id, unit, request, "renew", worktree.id, agent, token, length)
+        done = self._write(worktree, unit, request, "renew", worktree.id, agent, token, length)
         return self._mine(done, worktree, agent, token)
 
     def release(
@@ -162,7 +170,7 @@ class ClaimsService:
             book.settle()
             return Outcome(claim=ended)
 
-        done = self._write(worktree.id, unit, request, "release", worktree.id, agent, token)
+        done = self._write(worktree, unit, request, "release", worktree.id, agent, token)
         return self._mine(done, worktree, agent, token)
 
     def beat(self, id: str, *, lease: float = 0.0) -> Claim:
@@ -180,7 +188,7 @@ class ClaimsService:
             book.settle()
             return self._lost(book, id)
 
-        done = self._write(row["worktree_id"], unit, settle=False)
+        done = self._write(_of(row), unit, settle=False)
         if done.claim is None:
             assert done.lost is not None
             raise rules.lost(done.lost, to_datetime(done.now), done.by)
@@ -213,7 +221,7 @@ class ClaimsService:
             if there is not None and there.id == ticket and there.agent == agent:
                 return Outcome(claim=book.picked_up(lease=length, **who), ticket=ticket)
             if there is not None and there.agent == agent:
-                return Outcome(claim=book.again(lease=length, **who), ticket=ticket)
+                return Outcome(claim=book.again(lease=length, here=True, **who), ticket=ticket)
             if there is None and not book.tx.one("claim.by_id", id=ticket):
                 taken = book.take(id=ticket, agent=agent, lease=length, **who)
                 if taken is not None:
@@ -222,11 +230,11 @@ class ClaimsService:
             return Outcome(holder=book.claim, ticket=given, ahead=ahead)
 
         with self._bells.hung(ticket) as bell:
-            done = self._write(worktree.id, unit)
+            done = self._write(worktree, unit)
             if done.claim is None and done.ticket == ticket:
                 woken = bell.wait(seconds, line)
                 if woken == "rung":
-                    done = self._write(worktree.id, unit)
+                    done = self._write(worktree, unit)
                 elif woken == "gone" and self._bells.owns(ticket, bell):
                     self.leave(ticket)
         return Turn(ticket=done.ticket, claim=done.claim, ahead=done.ahead, holder=done.holder)
@@ -247,22 +255,21 @@ class ClaimsService:
             book.settle()
             return Outcome(claim=ended)
 
-        return self._write(row["worktree_id"], unit, settle=False).claim
+        return self._write(_of(row), unit, settle=False).claim
 
     # ---- asking -------------------------------------------------------------------------
 
     def check(self, name: str, *, token: int = 0, cwd: str = "", agent: str = "") -> Claim | None:
         agent = agent or caller.agent()
         worktree = self._meant(name, cwd)
-        found = worktree.found or self._ledger.current(worktree.id)
-        return self._ledger.judged(*found, agent=agent, token=token)
+        return self._ledger.judged(*worktree.found, agent=agent, token=token)
 
     def list(
         self, name: str = "", *, all: bool = False, limit: int = 100, cwd: str = ""
     ) -> tuple[Claim, ...]:
         if not 1 <= limit <= rules.LIMIT_MAX:
             raise InvalidInput(f"the limit is {limit}", hint=f"give 1 to {rules.LIMIT_MAX}")
-        of = self._find(name, cwd)[1].id if name else ""
+        of = self._meant(name, cwd).id if name else ""
 
         def unit(tx: Reading) -> list[Row]:
             if all:
@@ -280,9 +287,19 @@ class ClaimsService:
                 lambda tx: at(tx, tx.one("claim.beside", host=self._host, top=top, name=name, now=tx.now()))
             )
             if found is not None:
-                return _Meant(found[0]["worktree_id"], found[0]["worktree"], found)
-        worktree = self._find(name, cwd)[1]
-        return _Meant(worktree.id, worktree.name, None)
+                return _meant(found, found[0].get("asked_id"))
+        try:
+            id_: str | None = self._find(name, cwd)[1].id
+        except NotFound:
+            # What only another machine has is claimed there: the work is the same.
+            if top is None or (id_ := self._elsewhere(name, top)) is None:
+                raise
+        assert id_ is not None
+        return _meant(self._ledger.current(id_), id_)
+
+    def _elsewhere(self, name: str, top: str) -> str | None:
+        row = self._ledger.read(lambda tx: tx.one("claim.elsewhere", host=self._host, top=top, name=name))
+        return None if row is None else str(row["id"])
 
     # ---- time ---------------------------------------------------------------------------
 
@@ -291,12 +308,12 @@ class ClaimsService:
         self._ledger.keep_places()
         for row in self._ledger.read(lambda tx: tx.all("claim.of_processes", host=self._host)):
             if self._alive(row["pid"]):
-                self._write(row["worktree_id"], partial(_carried_on, id_=row["id"]), settle=False)
+                self._write(_of(row), partial(_carried_on, id_=row["id"]), settle=False)
 
     def sweep(self) -> float | None:
         """End what ran out; in how many seconds that is due again, None: nobody holds anything."""
         for row in self._ledger.read(lambda tx: tx.all("claim.settled", now=tx.now())):
-            self._write(row["worktree_id"], lambda book: Outcome())
+            self._write(_of(row), lambda book: Outcome())
 
         def unit(tx: Reading) -> float | None:
             first = tx.one("claim.due")
@@ -306,14 +323,14 @@ class ClaimsService:
 
     def _write(
         self,
-        worktree_id: str,
+        worktree: _Meant | _Work,
         unit: Callable[[Book], Outcome],
         request: str = "",
         *asked: str | int,
         settle: bool = True,
     ) -> Outcome:
         """And wake whom it concerns."""
-        done = self._ledger.write(worktree_id, unit, request, *asked, settle=settle)
+        done = self._ledger.write(worktree.id, unit, request, *asked, key=worktree.key, settle=settle)
         self._bells.ring(done.granted)
         if done.granted:
             self.keeper.within(rules.PICK_UP)
@@ -361,6 +378,16 @@ class ClaimsService:
         assert row is not None
         after = book.tx.one("claim.after_token", worktree_id=book.worktree_id, token=row["token"])
         return Outcome(lost=rows.claim(row), by=after["agent"] if after else "")
+
+
+def _meant(found: tuple[Row, int], id_: str | None) -> _Meant:
+    """id_: of the worktree; None: the row is about no other one."""
+    row = found[0]
+    return _Meant(id_ or row["worktree_id"], row["worktree"], found, row.get("key", ""))
+
+
+def _of(row: Row) -> _Work:
+    return _Work(row["worktree_id"], row.get("key", ""))
 
 
 def _carried_on(book: Book, id_: str) -> Outcome:

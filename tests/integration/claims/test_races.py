@@ -87,7 +87,7 @@ def test_without_the_guard_the_same_race_is_lost(project: Path, tmp_path: Path) 
     """Negative control: a zdriver whose statement does not ask gives one worktree to many."""
     source = Path(zdriver.__file__).parent
     shutil.copytree(source, tmp_path / "zdriver", ignore=shutil.ignore_patterns("__pycache__", "*.wasm"))
-    without(tmp_path, "statements/claim.sql", *GUARDS)
+    without(tmp_path, "statements/claim.sqlite.sql", *GUARDS)
     without(tmp_path, "migrations/sqlite/0003_worktrees.sql", UNIQUE)
     rounds, _ = run(project, "race", 20, 1, tmp_path)
     assert len(rounds[0]) > 1, "many won"

@@ -1,113 +1,22 @@
--- Who holds a worktree, who waits for it, and who held it (migration 3).
-
--- name: current
-SELECT w.id AS worktree_id, w.name AS worktree, w.path, w.branch, w.state, w.removed_at,
-    CASE WHEN r.trunk = '' THEN r.git_dir ELSE r.trunk END AS repo,
-    c.id, c.agent, c.token, c.host, c.pid, c.session, c.lease, c.claimed_at, c.expires_at,
-    c.ended_at, c.ended, c.reason,
-    (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id AND q.until > :now) AS waiting,
-    (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id) AS places
-FROM worktrees w
-JOIN repos r ON r.id = w.repo_id
-LEFT JOIN claims c ON c.worktree_id = w.id AND c.ended_at IS NULL
-WHERE w.id = :worktree_id
-
--- name: beside
-SELECT w.id AS worktree_id, w.name AS worktree, w.path,
-    c.id, c.agent, c.token, c.host, c.pid, c.session, c.lease, c.claimed_at, c.expires_at,
-    c.ended_at, c.ended, c.reason,
-    (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id AND q.until > :now) AS waiting
-FROM worktrees here
-JOIN repos r ON r.id = here.repo_id
-JOIN worktrees w ON w.repo_id = here.repo_id AND w.name = :name AND w.removed_at IS NULL
-LEFT JOIN claims c ON c.worktree_id = w.id AND c.ended_at IS NULL
-WHERE here.path = :top AND here.removed_at IS NULL AND r.host = :host
-
--- name: by_id
-SELECT c.worktree_id, w.name AS worktree, w.path,
-    c.id, c.agent, c.token, c.host, c.pid, c.session, c.lease, c.claimed_at, c.expires_at,
-    c.ended_at, c.ended, c.reason, 0 AS waiting
-FROM claims c
-JOIN worktrees w ON w.id = c.worktree_id
-WHERE c.id = :id
-
--- name: of_token
-SELECT c.worktree_id, w.name AS worktree, w.path,
-    c.id, c.agent, c.token, c.host, c.pid, c.session, c.lease, c.claimed_at, c.expires_at,
-    c.ended_at, c.ended, c.reason, 0 AS waiting
-FROM claims c
-JOIN worktrees w ON w.id = c.worktree_id
-WHERE c.worktree_id = :worktree_id AND c.token = :token
-
--- name: after_token
-SELECT agent FROM claims WHERE worktree_id = :worktree_id AND token > :token ORDER BY token LIMIT 1
-
--- name: live
-SELECT c.worktree_id, w.name AS worktree, w.path,
-    c.id, c.agent, c.token, c.host, c.pid, c.session, c.lease, c.claimed_at, c.expires_at,
-    c.ended_at, c.ended, c.reason,
-    (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id AND q.until > :now) AS waiting
-FROM claims c
-JOIN worktrees w ON w.id = c.worktree_id
-WHERE c.ended_at IS NULL AND c.expires_at > :now AND (:worktree_id = '' OR c.worktree_id = :worktree_id)
-ORDER BY w.path
-
--- name: history
-SELECT c.worktree_id, w.name AS worktree, w.path,
-    c.id, c.agent, c.token, c.host, c.pid, c.session, c.lease, c.claimed_at, c.expires_at,
-    c.ended_at, c.ended, c.reason,
-    CASE WHEN c.ended_at IS NULL
-        THEN (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id AND q.until > :now)
-        ELSE 0
-    END AS waiting
-FROM claims c
-JOIN worktrees w ON w.id = c.worktree_id
-WHERE :worktree_id = '' OR c.worktree_id = :worktree_id
-ORDER BY c.claimed_at DESC, c.token DESC
-LIMIT :limit
-
--- The one statement that decides who holds a worktree: it adds a row, or it adds none.
--- `seq` is the place in the queue of who asks: nobody with an earlier one may wait.
-
--- name: take
-INSERT INTO claims (id, worktree_id, agent, token, host, pid, session, lease, claimed_at, expires_at)
-SELECT :id, w.id, :agent, COALESCE((SELECT f.token FROM fences f WHERE f.worktree_id = w.id), 0) + 1,
-    :host, CAST(:pid AS BIGINT), :session, :lease, :now, :now + :lease
-FROM worktrees w
-WHERE w.id = :worktree_id AND w.state = 'ready' AND w.removed_at IS NULL
-    AND NOT EXISTS (SELECT 1 FROM claims c WHERE c.worktree_id = w.id AND c.ended_at IS NULL)
-    AND NOT EXISTS (
-        SELECT 1 FROM claim_waiters q WHERE q.worktree_id = w.id AND q.until > :now AND q.seq < :seq
-    )
-ON CONFLICT (worktree_id) WHERE ended_at IS NULL DO NOTHING
-RETURNING token
+-- Who holds a worktree, who waits for it, and who held it (migration 3). What depends on how many
+-- machines use the store is in a file per engine.
 
 -- name: fence
 INSERT INTO fences (worktree_id, token) VALUES (:worktree_id, :token)
 ON CONFLICT (worktree_id) DO UPDATE SET token = :token
 
 -- name: renew
-UPDATE claims SET lease = :lease, expires_at = :expires_at, pid = :pid, session = :session
+UPDATE claims
+SET lease = :lease, expires_at = :expires_at, pid = CAST(:pid AS BIGINT), session = :session,
+    worktree_id = :worktree_id, host = :host
 WHERE id = :id AND ended_at IS NULL
 
 -- name: end
 UPDATE claims SET ended_at = :at, ended = :ended, reason = :reason
 WHERE id = :id AND ended_at IS NULL
 
--- name: settled
-SELECT c.worktree_id
-FROM claims c
-JOIN worktrees w ON w.id = c.worktree_id
-WHERE c.ended_at IS NULL
-    AND (c.expires_at <= :now OR c.expires_at > :now + c.lease OR w.removed_at IS NOT NULL)
-
 -- name: due
 SELECT MIN(expires_at) AS at FROM claims WHERE ended_at IS NULL
-
--- name: of_processes
-SELECT id, worktree_id, pid, lease, expires_at
-FROM claims
-WHERE host = :host AND ended_at IS NULL AND pid IS NOT NULL
 
 -- name: shift
 UPDATE claims SET expires_at = expires_at + :by WHERE host = :host AND ended_at IS NULL
@@ -115,19 +24,9 @@ UPDATE claims SET expires_at = expires_at + :by WHERE host = :host AND ended_at 
 -- name: shift_waiters
 UPDATE claim_waiters SET until = until + :by
 
--- name: waiter
-SELECT seq, id, worktree_id, agent, since, until FROM claim_waiters WHERE id = :id
-
--- name: waiter_first
-SELECT seq, id, agent
-FROM claim_waiters
-WHERE worktree_id = :worktree_id AND until > :now
-ORDER BY seq
-LIMIT 1
-
 -- name: waiter_add
-INSERT INTO claim_waiters (id, worktree_id, agent, since, until)
-VALUES (:id, :worktree_id, :agent, :now, :until)
+INSERT INTO claim_waiters (id, worktree_id, agent, since, until, host)
+VALUES (:id, :worktree_id, :agent, :now, :until, :host)
 RETURNING seq
 
 -- name: waiter_stays
@@ -136,19 +35,19 @@ UPDATE claim_waiters SET until = :until WHERE id = :id
 -- name: waiter_drop
 DELETE FROM claim_waiters WHERE id = :id
 
--- name: waiters_ahead
-SELECT count(*) AS ahead
-FROM claim_waiters
-WHERE worktree_id = :worktree_id AND until > :now AND seq < :seq
-
--- name: waiters_of
-SELECT id FROM claim_waiters WHERE worktree_id = :worktree_id AND agent = :agent
-
--- name: waiters_gone
-DELETE FROM claim_waiters WHERE worktree_id = :worktree_id AND until <= :now
-
 -- name: waiters_back
-UPDATE claim_waiters SET until = :until WHERE until > :after
+UPDATE claim_waiters SET until = :until WHERE until > :after AND host IN ('', :host)
 
 -- name: waiters_end
 DELETE FROM claim_waiters WHERE worktree_id = :worktree_id
+
+-- name: elsewhere
+-- (of the same name in another clone of the repository that `top` is a worktree of)
+SELECT w.id
+FROM worktrees here
+JOIN repos r ON r.id = here.repo_id
+JOIN repos s ON s.identity = r.identity AND s.identity <> '' AND s.id <> r.id
+JOIN worktrees w ON w.repo_id = s.id AND w.name = :name AND w.removed_at IS NULL
+WHERE here.path = :top AND here.removed_at IS NULL AND r.host = :host
+ORDER BY w.id
+LIMIT 1

@@ -6,13 +6,6 @@ SELECT id, repo_id, name, type, branch, base, path, state, step, made_branch, he
 FROM worktrees
 WHERE id = :id
 
--- name: begin
-UPDATE worktrees SET state = 'removing', step = :step, owner = :owner
-WHERE id = :id AND state = 'ready' AND removed_at IS NULL AND NOT EXISTS (
-    SELECT 1 FROM claims
-    WHERE worktree_id = :id AND ended_at IS NULL AND expires_at > :at AND agent <> :agent
-)
-
 -- name: reopen
 UPDATE worktrees SET state = 'removing', step = :step, owner = :owner, removed_at = NULL
 WHERE id = :id AND state = 'removed' AND removed_at IS NOT NULL

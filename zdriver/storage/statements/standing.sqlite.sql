@@ -1,4 +1,4 @@
--- What a status line shows of a worktree (migration 3).
+-- What a status line shows of a worktree (migration 3), on one machine.
 
 -- name: at_path
 SELECT w.name, w.type, c.agent, c.expires_at

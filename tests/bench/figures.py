@@ -233,9 +233,8 @@ def search(world: World) -> Iterator[Figure]:
 
 
 def _bare_search(connection: apsw.Connection, query: str) -> object:
-    terms = " ".join(f'"{word}"' for word in query_words(query)) + "*"
     values = {
-        "query": terms,
+        "query": " ".join(query_words(query)),
         "before": 2**63 - 1,
         "since": -(2**63),
         "context_id": "",

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from zdriver.core.clock import Clock, now_us
+from zdriver.core.engines import Address
 from zdriver.storage.port import Store
+from zdriver.storage.postgres.store import PostgresStore
 from zdriver.storage.sqlite import SqliteStore
+from zdriver.testing.servers import PostgreSql
 
 
 class Ticking:
@@ -23,12 +28,30 @@ class Ticking:
         return now_us() + self.ahead
 
 
-def _sqlite(folder: Path, clock: Clock) -> AbstractContextManager[Store]:
-    return SqliteStore(folder / "store" / "zdriver.db", clock=clock, sinks=("audit",))
+Reopen = Callable[[], AbstractContextManager[Store]]
 
 
-#: name → opens the store that belongs to a folder; opened again it is the same store.
-ENGINES: dict[str, Callable[[Path, Clock], AbstractContextManager[Store]]] = {"sqlite": _sqlite}
+@contextmanager
+def _sqlite(_request: pytest.FixtureRequest, clock: Clock) -> Iterator[Reopen]:
+    with TemporaryDirectory(prefix="zdriver-") as folder:
+        yield lambda: SqliteStore(Path(folder) / "zdriver.db", clock=clock, sinks=("audit",))
+
+
+@contextmanager
+def _postgresql(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Reopen]:
+    server: PostgreSql = request.getfixturevalue("postgres_server")
+    name = f"contract_{next(_numbers)}"
+    where = Address(setting="storage.url", scheme="postgresql", url=server.database(name))
+    yield lambda: PostgresStore(where, clock=clock, sinks=("audit",))
+    server.drop(name)
+
+
+#: name → makes room for a store, and gives what opens it; opened again it is the same store.
+ENGINES: dict[str, Callable[[pytest.FixtureRequest, Clock], AbstractContextManager[Reopen]]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+}
+_numbers = count(1)
 
 
 @pytest.fixture
@@ -37,14 +60,13 @@ def clock() -> Ticking:
 
 
 @pytest.fixture(params=sorted(ENGINES))
-def reopen(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: Ticking
-) -> Callable[[], AbstractContextManager[Store]]:
-    engine = ENGINES[request.param]
-    return lambda: engine(tmp_path, clock)
+def reopen(request: pytest.FixtureRequest, clock: Ticking) -> Iterator[Reopen]:
+    """Opens the store that belongs to the test, of an engine that it is run on."""
+    with ENGINES[request.param](request, clock) as opens:
+        yield opens
 
 
 @pytest.fixture
-def store(reopen: Callable[[], AbstractContextManager[Store]]) -> Iterator[Store]:
+def store(reopen: Reopen) -> Iterator[Store]:
     with reopen() as opened:
         yield opened

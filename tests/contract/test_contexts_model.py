@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -36,26 +32,33 @@ class Shadow:
         self.milestones: list[str] = []  #: ids, oldest first
 
 
+@pytest.fixture(autouse=True)
+def _servers(request: pytest.FixtureRequest) -> None:
+    Contexts.request = request
+
+
 class Contexts(RuleBasedStateMachine):
     engine = "sqlite"
+    request: pytest.FixtureRequest
     entries = Bundle("entries")
 
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
+        self.room = ENGINES[self.engine](self.request, now_us)
+        self.reopen_store = self.room.__enter__()
         self.open: dict[tuple[str, str], Shadow] = {}
         self.history: list[tuple[str, str]] = []  #: (id, text), in order of writing
         self.requests: dict[str, object] = {}
         self._open_store()
 
     def _open_store(self) -> None:
-        self.store = ENGINES[self.engine](self.folder, now_us).__enter__()
+        self.store = self.reopen_store().__enter__()
         self.service = ContextService(self.store, host="host", roots=lambda at: at, head=lambda root: None)
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
             self.store.close()
-            shutil.rmtree(self.folder)
+            self.room.__exit__(None, None, None)
 
     def _shadow(self, place: Place) -> Shadow:
         key = (place.zellij_session, place.cwd)
@@ -185,6 +188,11 @@ class Contexts(RuleBasedStateMachine):
 for _name in ENGINES:
     _case = type(f"Contexts_{_name}", (Contexts,), {"engine": _name}).TestCase
     _case.settings = settings(
-        max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        # a database costs what a hundred files do
+        max_examples=40 if _name == "sqlite" else 8,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
     )
     globals()[f"TestContexts_{_name}"] = _case
+del _case  # else it is collected once more under this name

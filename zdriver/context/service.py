@@ -265,8 +265,7 @@ class ContextService:
             if top and tx.one("context.below", repo=top, below=below) is None:
                 return []
             if words:
-                terms = " ".join(f'"{word}"' for word in words) + "*"
-                found = tx.all("search.history", query=terms, context_id=context_id, **given)
+                found = tx.all("search.history", query=" ".join(words), context_id=context_id, **given)
             elif context_id:
                 found = tx.all("entry.history_of_context", context_id=context_id, **given)
             else:

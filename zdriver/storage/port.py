@@ -52,8 +52,20 @@ class Transaction(Reading, Protocol):
         """Append to the event log (and to every sink's deliveries) with this transaction."""
         ...
 
+    def notify(self, channel: str, text: str) -> None:
+        """After the commit, tell every process on the store that listens (`Store.listen`).
+
+        channel  small letters; text: at most 1,000 characters, not empty
+
+        On several machines it makes commits wait for each other: only for what is rare.
+        """
+        ...
+
 
 class Store(Protocol):
+    #: Whether other processes use it too. Its clock is its own then, and nobody here corrects it.
+    shared: bool
+
     def read(self, unit: Callable[[Reading], T]) -> T: ...
 
     def write(
@@ -81,7 +93,18 @@ class Store(Protocol):
         ...
 
     def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call `wake` after each commit that wrote events; returns what ends that."""
+        """Call `wake` after each commit that wrote events; returns what ends that.
+
+        Also after those of other processes, and once too often rather than never.
+        """
+        ...
+
+    def listen(self, channel: str, heard: Callable[[str], None]) -> Callable[[], None]:
+        """Call `heard` with each text that is notified there, by whichever process; returns what ends that.
+
+        With "" when something may have been missed: look for it. It only sets something, and may be
+        called from any thread.
+        """
         ...
 
     def scrub(self) -> None:

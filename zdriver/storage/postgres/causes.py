@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import psycopg
 
+from zdriver.core import urls
 from zdriver.core.engines import Address
 from zdriver.core.errors import Conflict, Internal, InvalidInput, StorageFull, Unavailable, ZdriverError
+
+
+class Down(Unavailable):
+    """The server does not answer at the moment; nothing is wrong with what it was asked."""
 
 
 class _Cause(NamedTuple):
     said: re.Pattern[str]
     means: str  #: {1} is the pattern's first group
     hint: str
+    kind: type[Unavailable]
 
 
-def _cause(said: str, means: str, hint: str) -> _Cause:
-    return _Cause(re.compile(said), means, hint)
+def _cause(said: str, means: str, hint: str, kind: type[Unavailable] = Unavailable) -> _Cause:
+    return _Cause(re.compile(said), means, hint, kind)
 
 
 _START = "start the server, or correct {setting}; then do it again: nothing has to be restarted"
@@ -72,15 +79,22 @@ _CAUSES = (
         r"(?:could not translate host name|failed to resolve host) [\"'](.*?)[\"']",
         "the host {1} is not known",
         "correct the host's name in {setting}",
+        Down,
     ),
-    _cause(r"Connection refused", "nothing answers there", _START),
-    _cause(r"No such file or directory", "there is no such socket", _START),
+    _cause(r"Connection refused", "nothing answers there", _START, Down),
+    _cause(r"No such file or directory", "there is no such socket", _START, Down),
     _cause(
-        r"the database system is (?:starting|shutting down|in recovery)", "the server is starting", _AGAIN
+        r"the database system is (?:starting|shutting down|in recovery|not yet)",
+        "the server is starting or ending",
+        _AGAIN,
+        Down,
     ),
-    _cause(r"timeout expired|timed out", "it does not answer", _START),
+    _cause(r"timeout expired|timed out", "it does not answer", _START, Down),
     _cause(
-        r"too many (?:connections|clients)|remaining connection slots", "it has no connection left", _AGAIN
+        r"too many (?:connections|clients)|connection slots",
+        "the server has no connection left",
+        _AGAIN,
+        Down,
     ),
 )
 
@@ -90,15 +104,14 @@ _STATES = {
     "3D000": ("there is no such database", "create it with createdb"),
     "42501": ("the user may not do that there ({line})", _GRANT),
     "25006": ("the server only reads, as a standby does", "name the primary server in {setting}"),
-    "53300": ("the server has no connection left", _AGAIN),
     "53200": ("the server is out of memory", _AGAIN),
     "55P03": ("somebody else holds what is needed; nothing was saved", _AGAIN),
     "40001": ("somebody else changed the same; nothing was saved", _AGAIN),
     "40P01": ("somebody else changed the same; nothing was saved", _AGAIN),
     "57014": ("the server was asked to give up; nothing was saved", _AGAIN),
 }
-
-
+#: SQLSTATEs of a server that went away while it was talked to.
+GOING = ("57P01", "57P02", "57P03")
 _INTRODUCTION = re.compile(r"^(?:- )?.*?(?:FATAL|ERROR):\s+|^(?:- )?(?:connection failed: )?")
 
 
@@ -130,18 +143,31 @@ def translate(error: BaseException, address: Address) -> ZdriverError:
             f"PostgreSQL cannot keep that: {line(error)}", hint="leave NUL and broken characters out"
         )
     if state in _STATES:
-        return _unavailable(address, error, *_STATES[state])
+        return _filled(Unavailable, address, error, *_STATES[state])
     for cause in _CAUSES:
         if found := cause.said.search(str(error)):
             groups = {str(i): text or "" for i, text in enumerate(found.groups(), 1)}
-            return _unavailable(address, error, cause.means, cause.hint, groups)
+            return _filled(cause.kind, address, error, cause.means, cause.hint, groups)
+    if state in GOING:
+        return _filled(Down, address, error, "the server is going down", _START)
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-        return _unavailable(address, error, "the connection broke ({line})", _START)
-    return Internal(f"{type(error).__name__}: {line(error)}")
+        return _filled(Down, address, error, "the connection broke ({line})", _START)
+    return Internal(_hidden(f"{type(error).__name__}: {line(error)}", address))
 
 
-def _unavailable(
-    address: Address, error: BaseException, means: str, hint: str, groups: dict[str, str] | None = None
+def malformed(error: BaseException, address: Address) -> Unavailable:
+    """For a URL that libpq makes no sense of."""
+    said = _hidden(line(error), address)
+    return Unavailable(f"{address.setting} cannot be used: {said}", hint="docs/engines.md has examples")
+
+
+def _filled(
+    kind: type[Unavailable],
+    address: Address,
+    error: BaseException,
+    means: str,
+    hint: str,
+    groups: dict[str, str] | None = None,
 ) -> Unavailable:
     words = {
         "setting": address.setting,
@@ -154,4 +180,15 @@ def _unavailable(
     def filled(text: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda match: words[match[1]], text)
 
-    return Unavailable(f"{address.setting}: {filled(means)} ({address.shown})", hint=filled(hint))
+    message = _hidden(filled(means), address)
+    return kind(f"{address.setting}: {message} ({address.shown})", hint=_hidden(filled(hint), address))
+
+
+def _hidden(text: str, address: Address) -> str:
+    """libpq repeats what it could not make sense of: never the secret."""
+    parts = urls.parse(address.url)
+    for secret in (parts.password, parts.option("password")):
+        for form in (secret, unquote(secret or "")):
+            if form:
+                text = text.replace(form, urls.HIDDEN)
+    return text

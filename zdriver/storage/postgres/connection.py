@@ -61,10 +61,7 @@ def connect(
     try:
         options: dict[str, Any] = conninfo_to_dict(address.url)
     except psycopg.Error as error:
-        raise Unavailable(
-            f"{address.setting} cannot be used: {causes.line(error)}",
-            hint="docs/engines.md has examples",
-        ) from None
+        raise causes.malformed(error, address) from None
     options = {**DEFAULTS, "connect_timeout": str(max(2, math.ceil(timeout))), **options}
     try:
         connection: Connection = psycopg.Connection.connect(
@@ -105,7 +102,7 @@ def lost(error: BaseException, connection: Connection) -> bool:
     if connection.broken or connection.closed:
         return True
     state = getattr(error, "sqlstate", None) or ""
-    return state.startswith("08") or state in ("57P01", "57P02", "57P03")
+    return state.startswith("08") or state in causes.GOING
 
 
 def close_quietly(connection: Connection) -> None:

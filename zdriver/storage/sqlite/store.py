@@ -21,6 +21,7 @@ from zdriver.storage.sqlite.connection import FileDamaged, check_version
 from zdriver.storage.sqlite.database import Database
 from zdriver.storage.sqlite.files import StoreFiles, refuse_network
 from zdriver.storage.sqlite.job import Job
+from zdriver.storage.sqlite.notes import Notes
 from zdriver.storage.sqlite.opening import open_database
 from zdriver.storage.sqlite.owner import Ownership
 from zdriver.storage.sqlite.recovery import NOTICE, Recovery
@@ -38,6 +39,8 @@ class SqliteStore:
 
     Do not fork after it is open: the child would share its lock and its connections.
     """
+
+    shared = False
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class SqliteStore:
         self._clock = clock
         self._wakes: list[Callable[[], None]] = []
         self._wakes_lock = threading.Lock()
+        self._notes = Notes()
         self._ownership = Ownership(self.files.lock)
         try:
             self._backups = Backups(self.files, clock)
@@ -74,6 +78,7 @@ class SqliteStore:
                 clock=clock,
                 sinks=tuple(sinks),
                 wake=self._wake,
+                tell=self._notes.tell,
                 after=self._backups.start_when_due,
             )
         except BaseException:
@@ -123,6 +128,10 @@ class SqliteStore:
                 self._wakes = [each for each in self._wakes if each is not wake]
 
         return end
+
+    def listen(self, channel: str, heard: Callable[[str], None]) -> Callable[[], None]:
+        """`Store.listen`. `heard` runs on the writer's thread."""
+        return self._notes.listen(channel, heard)
 
     def recovery(self) -> Recovery | None:
         """What became of a damaged file, until `recovery_seen`; None when all is well."""

@@ -68,16 +68,18 @@ class SqliteTransaction(SqliteReading):
         super().__init__(connection, catalog, clock=clock)
         self._sinks = sinks
         self.emitted = 0  #: events of the current batch
+        self.notes: list[tuple[str, str]] = []  #: channel and text, of the current batch
         self._deferred: list[tuple[str, dict[str, Any]]] = []
 
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> tuple[int, int, int]:
         """Where the batch stands, for `back_to`."""
-        return self.emitted, len(self._deferred)
+        return self.emitted, len(self._deferred), len(self.notes)
 
-    def back_to(self, mark: tuple[int, int]) -> None:
+    def back_to(self, mark: tuple[int, int, int]) -> None:
         """A unit is rolled back: nothing of it is left to do."""
         self.emitted = mark[0]
         del self._deferred[mark[1] :]
+        del self.notes[mark[2] :]
 
     def finish(self) -> None:
         """What was put off, before COMMIT. Raises apsw.Error."""
@@ -107,3 +109,6 @@ class SqliteTransaction(SqliteReading):
         for sink in self._sinks:
             self.run("event.deliver", sink=sink, sequence=stored["sequence"])
         self.emitted += 1
+
+    def notify(self, channel: str, text: str) -> None:
+        self.notes.append((channel, text))

@@ -61,14 +61,16 @@ class Writer:
         clock: Clock,
         sinks: tuple[str, ...],
         wake: Callable[[], None],
+        tell: Callable[[list[tuple[str, str]]], None],
         after: Callable[[], None],
     ) -> None:
-        """`wake` is called after commits with events, `after` after every batch."""
+        """Called are `wake` after commits with events, `tell` after those with notes, `after` after all."""
         self._database = database
         self._reserve = reserve
         self._clock = clock
         self._sinks = sinks
         self._wake = wake
+        self._tell = tell
         self._after = after
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._held: Job | None = None
@@ -127,22 +129,24 @@ class Writer:
 
     def _commit(self, first: Job) -> None:
         batch: list[Job] = [first]
-        emitted = 0
+        done: SqliteTransaction | None = None
         try:
             self._database.ensure_open()
             try:
-                emitted = self._transaction(batch, gather=True)
+                done = self._transaction(batch, gather=True)
             except _BatchLost as lost:
-                emitted = self._second_try(batch, lost.error)
+                done = self._second_try(batch, lost.error)
         except BaseException as error:  # this thread must outlive whatever happens
             log.exception("a batch of %d writes failed", len(batch))
             self._fail(batch, error if isinstance(error, ZdriverError) else Internal(repr(error)))
         for job in batch:
             job.finish()
-        if emitted:
+        if done is not None and done.emitted:
             self._wake()
+        if done is not None and done.notes:
+            self._tell(done.notes)
 
-    def _second_try(self, batch: list[Job], error: ZdriverError) -> int:
+    def _second_try(self, batch: list[Job], error: ZdriverError) -> SqliteTransaction | None:
         """After a repair the same units run once more: they touch only their transaction."""
         try:
             if isinstance(error, FileDamaged):
@@ -158,7 +162,7 @@ class Writer:
         except ZdriverError as again:
             error = again
         self._fail(batch, error)
-        return 0
+        return None
 
     @staticmethod
     def _fail(batch: list[Job], error: ZdriverError) -> None:
@@ -166,8 +170,8 @@ class Writer:
             # One error object per caller: each raises it with a traceback of its own.
             job.fail(type(error)(error.message, hint=error.hint))
 
-    def _transaction(self, batch: list[Job], *, gather: bool) -> int:
-        """Run and commit; with `gather` take along what is queued. Returns the events written."""
+    def _transaction(self, batch: list[Job], *, gather: bool) -> SqliteTransaction:
+        """Run and commit; with `gather` take along what is queued."""
         connection = self._database.connection
         try:
             try:
@@ -182,7 +186,7 @@ class Writer:
 
     def _attempt(
         self, connection: apsw.Connection, batch: list[Job], *, gather: bool, savepoints: bool
-    ) -> int:
+    ) -> SqliteTransaction:
         """Raises _Spoiled without `savepoints`."""
         tx = SqliteTransaction(connection, self._database.catalog, clock=self._clock, sinks=self._sinks)
         blocked = self._reserve.blocked()
@@ -199,7 +203,7 @@ class Writer:
             unit(tx, more, blocked)
         tx.finish()
         connection.execute("COMMIT")
-        return tx.emitted
+        return tx
 
     def _lost(self, connection: apsw.Connection, error: ZdriverError) -> _BatchLost:
         try:

@@ -1,3 +1,24 @@
+-- The event log. One writer: whatever is committed has a higher `sequence` than all before.
+
+-- name: append
+INSERT INTO events (id, type, aggregate, aggregate_seq, subject, at, envelope)
+VALUES (
+    :id, :type, :aggregate,
+    COALESCE((SELECT MAX(aggregate_seq) FROM events WHERE aggregate = :aggregate), 0) + 1,
+    :subject, :at, :envelope
+)
+RETURNING sequence
+
+-- name: after
+SELECT sequence, id, type, aggregate, aggregate_seq, at, envelope
+FROM events
+WHERE sequence > :sequence
+ORDER BY sequence
+LIMIT :limit
+
+-- name: newest
+SELECT MAX(sequence) AS sequence FROM events
+
 -- Events of some types: `types` is a JSON list of patterns, [] for all.
 
 -- name: oldest

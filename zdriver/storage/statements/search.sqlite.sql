@@ -12,7 +12,7 @@ SELECT e.id, e.type, e.text, e.kind, e.artifacts, e.commit_id, e.at, e.source,
 FROM search s
 CROSS JOIN entries e ON e.seq = s.rowid
 CROSS JOIN contexts c ON c.id = e.context_id
-WHERE s.search MATCH :query AND s.rowid < :before
+WHERE s.search MATCH ('"' || replace(:query, ' ', '" "') || '"*') AND s.rowid < :before
     AND e.undone_at IS NULL AND e.at >= :since
     AND (:context_id = '' OR e.context_id = :context_id)
     AND (:repo = '' OR e.context_id IN (

@@ -53,7 +53,8 @@ INSERT INTO sync_links (worktree_id, path, source, kind, content, folders, at)
 VALUES (:worktree, :path, :source, :kind, :content, :folders, :at)
 ON CONFLICT (worktree_id, path) DO UPDATE
 SET source = excluded.source, kind = excluded.kind, content = excluded.content,
-    folders = max(folders, excluded.folders), next = '', at = excluded.at
+    folders = CASE WHEN excluded.folders > sync_links.folders THEN excluded.folders ELSE sync_links.folders END,
+    next = '', at = excluded.at
 
 -- name: put_next
 INSERT INTO sync_links (worktree_id, path, source, kind, content, at)

@@ -1,0 +1,86 @@
+"""What a new connection has to see to before anybody uses it, and what is done to a store as a whole."""
+
+from __future__ import annotations
+
+from zdriver.core.engines import Address
+from zdriver.storage.port import SCRUB_OWED
+from zdriver.storage.postgres.compiling import statement
+from zdriver.storage.postgres.connection import Connection, close_quietly, connect
+from zdriver.storage.postgres.keys import lock_key
+from zdriver.storage.postgres.migrating import Schema, migrate
+from zdriver.storage.postgres.timing import counted
+from zdriver.storage.postgres.transaction import PLACES
+from zdriver.storage.postgres.watch import Session
+
+#: Where texts of users lie.
+_TABLES = "contexts, entries, search, events, requests, restores, snapshots, blobs, archive_owed, tasks"
+#: Statements kept prepared per connection; more than there are.
+PREPARED = 500
+_BASE = b"""
+SELECT b.base,
+    COALESCE((SELECT max(sequence) FROM events), 0) / 4096 AS reached,
+    CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS TEXT) AS BIGINT) AS next
+FROM event_base b
+"""
+
+
+def open_session(address: Address, seconds: float) -> tuple[Session, int, float]:
+    """A session on a store of our schema, the server's version, and the seconds that it took to answer.
+
+    Raises StoreTooNew, Unavailable, psycopg.Error.
+    """
+    connection = connect(address, autocommit=True, timeout=seconds)
+    try:
+        schema = migrate(connection, "postgresql")
+        began = counted()
+        base = _base(connection)
+        latency = (counted() - began) / 1_000_000
+        _name(connection, schema)
+        connection.prepared_max = PREPARED
+        return Session(connection, base), connection.info.server_version, latency
+    except BaseException:
+        close_quietly(connection)
+        raise
+
+
+def _base(connection: Connection) -> int:
+    """What is added to transaction ids, so that new events come behind those that are there."""
+    row = connection.execute(_BASE).fetchone()
+    assert row is not None
+    if row["reached"] < row["next"] + row["base"]:
+        return int(row["base"])
+    # Loaded from a dump of another server, whose transactions were counted higher.
+    with connection.transaction():
+        connection.execute(b"SELECT pg_advisory_xact_lock(%d)" % lock_key("event-base"))
+        row = connection.execute(_BASE).fetchone()
+        assert row is not None
+        base: int = row["base"]
+        if row["reached"] >= row["next"] + base:
+            base = row["reached"] + 1 - row["next"]
+            connection.execute(b"UPDATE event_base SET base = %s", (base,))
+    return base
+
+
+def _name(connection: Connection, schema: Schema) -> None:
+    """The store's own id, where every engine has it."""
+    known = connection.execute(statement("meta.get"), {"key": "store_id"}).fetchone()
+    if known is None:
+        connection.execute(
+            b"INSERT INTO meta (key, value) VALUES ('store_id', %s) ON CONFLICT (key) DO NOTHING",
+            (schema.id,),
+        )
+
+
+def scrub(address: Address) -> None:
+    """Remove what was deleted from the tables. Raises psycopg.Error."""
+    connection = connect(address, autocommit=True)
+    try:
+        owed = connection.execute(statement("meta.get"), {"key": SCRUB_OWED}).fetchone()
+        connection.execute(f"VACUUM {_TABLES}".encode())
+        if owed is not None:  # one that came meanwhile has another value, and stays
+            connection.execute(statement("meta.drop_value"), {"key": SCRUB_OWED, **owed})
+    finally:
+        close_quietly(connection)
+
+
+assert PLACES == 4096, "as in migration 1 and above"

@@ -1,0 +1,143 @@
+"""What a unit sees: named statements on one connection, inside one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from zdriver.core.errors import Internal
+from zdriver.core.ids import new_id
+from zdriver.events.envelope import seal
+from zdriver.storage.port import Event, Row
+from zdriver.storage.postgres.compiling import of_events
+from zdriver.storage.postgres.compiling import statement as compiled
+from zdriver.storage.postgres.watch import Session
+
+#: Places of a transaction in the event log.
+PLACES = 4096
+#: Nothing a unit reads depends on them: sent with COMMIT, in one round trip.
+_DEFERRED = frozenset(("search.add", "search.remove"))
+
+
+class PostgresReading:
+    """`storage.port.Reading`."""
+
+    def __init__(self, session: Session, clock: Callable[[], int]) -> None:
+        self._connection = session.connection
+        self._cursor = session.connection.cursor()
+        self._clock = clock
+
+    def now(self) -> int:
+        return self._clock()
+
+    def one(self, statement: str, /, **params: Any) -> Row | None:
+        self._cursor.execute(compiled(statement), params)
+        return self._cursor.fetchone() if self._cursor.description else None
+
+    def all(self, statement: str, /, **params: Any) -> list[Row]:
+        self._cursor.execute(compiled(statement), params)
+        return self._cursor.fetchall() if self._cursor.description else []
+
+
+class First(NamedTuple):
+    """Of a transaction's events."""
+
+    sequence: int
+    id: str
+
+
+class _Emitted(NamedTuple):
+    id: str
+    type: str
+    aggregate: str
+    subject: str
+    at: int
+    envelope: bytes
+
+
+class PostgresTransaction(PostgresReading):
+    """`storage.port.Transaction`. Events are written together, at the end or before any is read."""
+
+    def __init__(
+        self, session: Session, clock: Callable[[], int], *, sinks: tuple[str, ...], xid: int
+    ) -> None:
+        super().__init__(session, clock)
+        self.session = session
+        self._sinks = sinks
+        self._next = (xid + session.base) * PLACES
+        self._left = PLACES
+        self._events: list[_Emitted] = []
+        self._deferred: list[tuple[str, dict[str, Any]]] = []
+        self._notes: list[tuple[str, str]] = []
+        #: whether this one is there tells whether all is
+        self.first: First | None = None
+        self.aggregates: set[str] = set()  #: that events were emitted for
+        self.emitted = 0
+
+    def one(self, statement: str, /, **params: Any) -> Row | None:
+        self._settle(statement)
+        return super().one(statement, **params)
+
+    def all(self, statement: str, /, **params: Any) -> list[Row]:
+        self._settle(statement)
+        return super().all(statement, **params)
+
+    def run(self, statement: str, /, **params: Any) -> int:
+        if statement in _DEFERRED:
+            self._deferred.append((statement, params))
+            return 1
+        self._settle(statement)
+        self._cursor.execute(compiled(statement), params)
+        return self._cursor.rowcount
+
+    def emit(self, event: Event) -> None:
+        if not self._left:
+            raise Internal(f"more than {PLACES} events in one unit")
+        self._left -= 1
+        now, id_ = self._clock(), new_id()
+        subject = str(event.payload.get("id", ""))
+        sealed = seal(id_, event.type, now, event.payload)
+        if self.first is None:
+            self.first = First(self._next, id_)
+        self._events.append(_Emitted(id_, event.type, event.aggregate, subject, now, sealed))
+        self.aggregates.add(event.aggregate)
+        self.emitted += 1
+
+    def notify(self, channel: str, text: str) -> None:
+        self._notes.append((channel, text))
+
+    def _settle(self, statement: str) -> None:
+        """What reads events sees those of this unit as well."""
+        if self._events and statement in of_events():
+            self._append()
+
+    def _append(self) -> None:
+        events, self._events = self._events, []
+        columns = [list(column) for column in zip(*events, strict=True)]
+        names = ("ids", "types", "aggregates", "subjects", "ats", "envelopes")
+        given = dict(zip(names, columns, strict=True))
+        self._cursor.execute(
+            compiled("event.append"), {**given, "first": self._next, "sinks": list(self._sinks)}
+        )
+        self._next += len(events)
+
+    def commit(self, keep: dict[str, Any] | None) -> None:
+        """What was put off, then COMMIT, in one round trip. `keep`: the request and its result.
+
+        Raises psycopg.Error; where the connection is lost by it, whether this was saved is not known.
+        """
+        if not (self._events or self._deferred or self._notes or keep):
+            self._cursor.execute(b"COMMIT")
+        else:
+            with self._connection.pipeline():
+                for name, params in self._deferred:
+                    self._cursor.execute(compiled(name), params)
+                if self._events:
+                    self._append()
+                if keep:
+                    self._cursor.execute(compiled("request.keep"), keep)
+                for channel, text in self._notes:
+                    self._cursor.execute(b"SELECT pg_notify(%s, %s)", (f"zdriver_{channel}", text))
+                self._cursor.execute(b"COMMIT")
+        if self._cursor.statusmessage != "COMMIT":
+            raise Internal("a unit went on after one of its statements had failed")

@@ -104,12 +104,17 @@ def clock(moment: datetime, now: datetime) -> str:
     return local.strftime("%H:%M" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
 
 
+def holder(claim: Claim) -> str:
+    """`claude-1`, or `claude-1 on desk` where several machines share the store."""
+    return f"{claim.agent} on {claim.hostname}" if claim.hostname else claim.agent
+
+
 def held(claim: Claim, now: datetime) -> Conflict:
     """Another one has it."""
     since, until = clock(claim.claimed_at, now), clock(claim.expires_at, now)
     queue = f"; {claim.waiting} wait for it" if claim.waiting else ""
     return Conflict(
-        f"{claim.worktree} is held by {claim.agent} since {since}, until {until}{queue}",
+        f"{claim.worktree} is held by {holder(claim)} since {since}, until {until}{queue}",
         hint=f"wait for it: `zdriver claim {claim.worktree} --wait 600`; "
         f"or take it over: `zdriver claim {claim.worktree} --force --reason TEXT`",
     )

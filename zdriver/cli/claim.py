@@ -188,5 +188,5 @@ def _row(of: Claim, now: datetime) -> tuple[str, ...]:
         until = f"until {rules.clock(of.expires_at, now)}"
     queue = f"{plural(of.waiting, 'waiter')}" if of.waiting else ""
     token = dim(f"token {of.token}")
-    words = printable(of.worktree), printable(of.agent), f"since {since}", printable(until), token
+    words = printable(of.worktree), printable(rules.holder(of)), f"since {since}", printable(until), token
     return (*words, queue, dim(home_relative(of.path)))

@@ -28,7 +28,7 @@ def apart(ahead: int, behind: int) -> str:
 
 
 def held(claim: Claim, now: datetime) -> str:
-    return f"{printable(claim.agent)} until {claims.clock(claim.expires_at, now)}"
+    return f"{printable(claims.holder(claim))} until {claims.clock(claim.expires_at, now)}"
 
 
 def received(linked: Linked, provided: Provided) -> str:

@@ -68,6 +68,7 @@ def claim(row: Row) -> Claim | None:
         pid=row["claim_pid"],
         session=row["claim_session"],
         waiting=row["waiting"],
+        hostname=row.get("hostname") or "",
     )
 
 

@@ -24,6 +24,7 @@ Doctor = Callable[..., Checks]
 @pytest.fixture
 def doctor(cli: Cli, home: Home, monkeypatch: pytest.MonkeyPatch) -> Doctor:
     """`doctor(storage_url="…")`: the checks of settings that begin like these; no secret is printed."""
+    home.env["ZDRIVER_CONTEXT_TIMEOUT_MS"] = "5000"  # what is slow beside other tests is not the question
 
     def examined(**settings: str) -> Checks:
         for name, value in settings.items():

@@ -20,7 +20,7 @@ ROLES: dict[str, Role] = {
     "events.url": "events",
 }
 #: Milliseconds before it is worth a word. Of RabbitMQ it is the whole way to a declared exchange.
-SLOW: dict[Role, float] = {"storage": 100.0, "archive": 250.0, "events": 1_000.0}
+SLOW: dict[Role, float] = {"storage": 250.0, "archive": 250.0, "events": 2_000.0}
 #: Milliseconds between two clocks: times of different machines are shown side by side.
 SKEW = 1_000.0
 

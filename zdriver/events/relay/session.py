@@ -318,7 +318,7 @@ class Session:
 
 
 def _properties(event: Outgoing) -> spec.BasicProperties:
-    return spec.BasicProperties(  # type: ignore[no-untyped-call]  # pika left this one untyped
+    return spec.BasicProperties(
         content_type="application/json",
         delivery_mode=2,  # persistent
         message_id=event.id,

@@ -112,6 +112,9 @@ _STATES = {
 }
 #: SQLSTATEs of a server that went away while it was talked to.
 GOING = ("57P01", "57P02", "57P03")
+#: A statement that the driver takes for prepared is not: it was to be prepared in a pipeline, behind one that
+#: failed. That connection would say so for ever.
+UNPREPARED = "26000"
 _INTRODUCTION = re.compile(r"^(?:- )?.*?(?:FATAL|ERROR):\s+|^(?:- )?(?:connection failed: )?")
 
 

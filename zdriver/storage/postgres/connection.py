@@ -102,7 +102,7 @@ def lost(error: BaseException, connection: Connection) -> bool:
     if connection.broken or connection.closed:
         return True
     state = getattr(error, "sqlstate", None) or ""
-    return state.startswith("08") or state in causes.GOING
+    return state.startswith("08") or state in (*causes.GOING, causes.UNPREPARED)
 
 
 def close_quietly(connection: Connection) -> None:

@@ -1,0 +1,1 @@
+"""Stores, each beside its engine."""

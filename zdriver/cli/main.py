@@ -77,7 +77,10 @@ SECTIONS = (
             Entry("setup", "setup", "setup", "Put zdriver into Zellij and your shell, or take it out."),
             Entry("config", "config", "config", "Show, find and edit the configuration."),
             Entry("import", "importing", "import_", "Take over what another tool knows."),
-            Entry("archive", "archive", "archive", "Bring history to the archive now."),
+            Entry(
+                "archive", "archive", "archive", "Bring history to the archive now.", label="archive|migrate"
+            ),
+            Entry("migrate", "migrate", "migrate", "Move everything from SQLite to PostgreSQL.", folded=True),
             Entry("completions", "completions", "completions", "Print completions for your shell."),
             Entry("doctor", "doctor", "doctor", "Check that everything works, and mend it."),
             Entry("daemon", "daemon", "daemon", "Start, stop and look at the daemon."),

@@ -1,0 +1,1 @@
+"""A store moves from SQLite to PostgreSQL: copied, compared row by row, the source untouched."""

@@ -18,6 +18,9 @@ from zdriver.storage.port import Reading, Row, Store, Transaction
 
 T = TypeVar("T")
 
+#: On which other daemons hear of tickets whose turn came.
+CHANNEL = "claims"
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a unit did, as it is kept for a request that comes again."""
@@ -35,11 +38,21 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Ledger:
     """`worktrees.ports.Guard`, and the way to the store for the service. Thread-safe."""
 
-    def __init__(self, store: Store, *, host: str, steady: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        host: str,
+        steady: Callable[[], int],
+        waits_here: Callable[[str], bool] = lambda _ticket: True,
+    ) -> None:
+        """waits_here: whether who has that ticket waits in this process."""
         self._store = store
         self._host = host
-        self._steady = Steady(steady)
+        # Of a store of several machines the clock is its own: leases were not given by ours.
+        self._steady = None if store.shared else Steady(steady)
         self._moving = threading.Lock()
+        self._waits_here = waits_here
 
     def judged(self, row: Row, now: int, *, agent: str, token: int) -> Claim | None:
         """What `row` (of `claim.current`) means for who asks. Raises Conflict."""
@@ -76,18 +89,25 @@ class Ledger:
         """`check` of a worktree whose id is known. Raises Conflict, NotFound."""
         self.judged(*self.current(worktree_id), agent=agent, token=token)
 
+    def _look_at_clock(self, now: int) -> None:
+        """Raises ClockMoved."""
+        if self._steady is not None:
+            self._steady.refuse(now)
+
     def _follow_clock(self) -> None:
         """The store's clock was set: every lease goes along, once."""
+        steady = self._steady
+        assert steady is not None
         with self._moving:
 
             def unit(tx: Transaction) -> int:
-                by = self._steady.moved(tx.now())
+                by = steady.moved(tx.now())
                 if by:
                     tx.run("claim.shift", host=self._host, by=by)
                     tx.run("claim.shift_waiters", by=by)
                 return by
 
-            self._steady.accept(self._store.write(unit))
+            steady.accept(self._store.write(unit))
 
     def keep_places(self) -> None:
         """Nobody could ask while there was no daemon: who did shortly before is waited for once more."""
@@ -100,7 +120,7 @@ class Ledger:
 
     def read(self, unit: Callable[[Reading], T]) -> T:
         def run(tx: Reading) -> T:
-            self._steady.refuse(tx.now())
+            self._look_at_clock(tx.now())
             return unit(tx)
 
         while True:
@@ -121,11 +141,14 @@ class Ledger:
         """key: what `claim.current` calls the work of that worktree; "": it is of one machine."""
 
         def run(tx: Transaction) -> Outcome:
-            self._steady.refuse(tx.now())
+            self._look_at_clock(tx.now())
             book = Book(tx, worktree_id, host=self._host)
             if settle:
                 book.settle()
             done = unit(book)
+            for ticket in book.granted:
+                if not self._waits_here(ticket):  # whom this process cannot wake by itself
+                    tx.notify(CHANNEL, ticket)
             return msgspec.structs.replace(done, granted=tuple(book.granted), now=book.now)
 
         while True:

@@ -18,6 +18,9 @@ BEATS = 3
 #: Seconds that a call waits in the daemon; that a place in the queue is kept without one; and that
 #: who is next has to pick up what it was given.
 ASK, KEPT, PICK_UP = 20.0, 30.0, 30.0
+#: Seconds after which it is looked whether another daemon ended or granted a claim without a word:
+#: while somebody waits here, and while nobody does.
+LOOK, LOOK_IDLE = 1.0, 30.0
 AGENT_MAX, REASON_MAX, SESSION_MAX = 200, 1000, 200
 LIMIT_MAX = 1000
 #: As far as the system, and the store, count.

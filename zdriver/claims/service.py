@@ -11,7 +11,7 @@ import msgspec
 from zdriver.claims import rows, rules
 from zdriver.claims.book import FIRST, Book
 from zdriver.claims.keeper import Keeper
-from zdriver.claims.ledger import Ledger, Outcome, at
+from zdriver.claims.ledger import CHANNEL, Ledger, Outcome, at
 from zdriver.claims.model import Claim, Turn
 from zdriver.claims.steady import steady_us
 from zdriver.claims.waiting import Bells
@@ -69,10 +69,13 @@ class ClaimsService:
         """steady: a clock in µs that nobody sets; alive: whether there is such a process."""
         self._find = find
         self._host = host_id() if host is None else host
-        self._ledger = Ledger(store, host=self._host, steady=steady)
-        self._alive = alive
         self._bells = Bells()
+        self._ledger = Ledger(store, host=self._host, steady=steady, waits_here=self._bells.has)
+        self._alive = alive
+        self._shared = store.shared
         self.keeper = Keeper(self.recover, self.sweep)
+        if store.shared:
+            store.listen(CHANNEL, self._heard)
         self.guard = self._ledger
 
     # ---- holding ------------------------------------------------------------------------
@@ -232,6 +235,8 @@ class ClaimsService:
         with self._bells.hung(ticket) as bell:
             done = self._write(worktree, unit)
             if done.claim is None and done.ticket == ticket:
+                if self._shared:
+                    self.keeper.within(rules.LOOK)
                 woken = bell.wait(seconds, line)
                 if woken == "rung":
                     done = self._write(worktree, unit)
@@ -319,7 +324,19 @@ class ClaimsService:
             first = tx.one("claim.due")
             return None if first is None or first["at"] is None else (first["at"] - tx.now()) / 1_000_000
 
-        return self._ledger.read(unit)
+        due = self._ledger.read(unit)
+        if not self._shared:
+            return due
+        # What another daemon grants or shortens is not known here, and that daemon may be killed.
+        look = rules.LOOK if len(self._bells) else rules.LOOK_IDLE
+        return look if due is None else min(due, look)
+
+    def _heard(self, ticket: str) -> None:
+        """From another daemon: that one's turn came; "": it may have been anybody's."""
+        if ticket:
+            self._bells.ring([ticket])
+        else:
+            self._bells.ring_all()
 
     def _write(
         self,

@@ -81,3 +81,17 @@ class Bells:
             for ticket in tickets:
                 if bell := self._bells.get(ticket):
                     bell.ring()
+
+    def ring_all(self) -> None:
+        with self._lock:
+            for bell in self._bells.values():
+                bell.ring()
+
+    def has(self, ticket: str) -> bool:
+        """Whether it is waited for in a call of this process."""
+        with self._lock:
+            return ticket in self._bells
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._bells)

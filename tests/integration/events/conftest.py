@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.events.publishing import Publishing, Reader
+from tests.integration.events.publishing import Publishing, Reader, embedded
 
 
 @pytest.fixture
@@ -17,6 +17,6 @@ def reader(amqp_url: str) -> Reader:
 
 @pytest.fixture
 def publishing(tmp_path: Path, amqp_url: str) -> Iterator[Publishing]:
-    made = Publishing(tmp_path, amqp_url)
+    made = Publishing(embedded(tmp_path), amqp_url)
     yield made
     made.close()

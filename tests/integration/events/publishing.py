@@ -14,8 +14,9 @@ import pika
 from zdriver.core.engines import Address
 from zdriver.events.relay.book import Book
 from zdriver.events.relay.component import Relay
+from zdriver.events.relay.leading import Leader
 from zdriver.events.relay.publisher import RabbitMqSink
-from zdriver.storage.port import Event, Transaction
+from zdriver.storage.port import Event, Store, Transaction
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.testing import until
 
@@ -25,6 +26,10 @@ SINK = "rabbitmq"
 
 def address(url: str) -> Address:
     return Address(setting="events.url", scheme=url.partition(":")[0], url=url)
+
+
+def embedded(folder: Path) -> SqliteStore:
+    return SqliteStore(folder / "store.db", sinks=(SINK,), reserve=0)
 
 
 class Got(NamedTuple):
@@ -82,17 +87,17 @@ def _got(method: Any, properties: pika.BasicProperties, body: bytes) -> Got:
 class Publishing:
     """A store, and relays on it."""
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.store = SqliteStore(folder / "store.db", sinks=(SINK,), reserve=0)
-        self.book = Book(self.store, SINK)
+    def __init__(self, store: Store, url: str) -> None:
+        self.store = store
+        self.book = Book(store, SINK)
         self.url = url
         self.numbers = itertools.count()
         self.relays: list[Relay] = []
 
-    def relay(self, *, audit: bool = False, url: str = "", window: int = 500) -> Relay:
+    def relay(self, *, audit: bool = False, url: str = "", leader: Leader | None = None) -> Relay:
         """One that runs."""
         where = address(url or self.url)
-        made = Relay(self.book, RabbitMqSink(where, EXCHANGE, audit=audit, window=window), where)
+        made = Relay(self.book, RabbitMqSink(where, EXCHANGE, audit=audit), where, leader=leader)
         self.relays.append(made)
         made.start()
         return made

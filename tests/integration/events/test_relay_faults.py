@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.events.publishing import Publishing, Reader, in_order
+from tests.integration.events.publishing import Publishing, Reader, embedded, in_order
 from zdriver.testing import until
 from zdriver.testing.servers import Proxy, RabbitMq, scratch
 
@@ -33,7 +33,7 @@ def url(broker: RabbitMq) -> Iterator[str]:
 
 @pytest.fixture
 def publishing(tmp_path: Path, url: str) -> Iterator[Publishing]:
-    made = Publishing(tmp_path, url)
+    made = Publishing(embedded(tmp_path), url)
     yield made
     made.close()
 

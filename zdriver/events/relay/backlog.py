@@ -72,7 +72,9 @@ class Backlog:
         now, by_sequence = self._book.now(), {event.sequence: event for event in batch}
         refusals = []
         for refused in outcome.refused:
-            event = by_sequence[refused.sequence]
+            event = by_sequence.get(refused.sequence)
+            if event is None:
+                continue  # a plugin's mistake
             lane = self._lanes.get(event.aggregate)
             before = self._accepted if lane is None or not event.attempts else lane.before
             due = next_at(refused, event.attempts + 1, others=self._accepted > before, now=now, chance=chance)

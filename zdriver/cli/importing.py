@@ -8,10 +8,12 @@ from zdriver.cli.options import GIVEN_PATH, examples, json_option
 from zdriver.cli.output import answer, dim, green, home_relative, note, plural, printable, table, yellow
 from zdriver.cli.services import absolute, services
 from zdriver.core import paths
-from zdriver.importing.model import Imported, Taken
+from zdriver.importing.model import Imported, ImportedContexts, Taken, TakenContext
 
 #: Seconds that a thousand worktrees may take.
 TIMEOUT = 600.0
+#: What zellij-driver uses where nothing else is said.
+DEFAULT_URL = "redis://127.0.0.1:6379"
 
 
 @click.group("import", epilog=examples("zdriver import imi --dry-run", "zdriver import imi"))
@@ -46,6 +48,49 @@ def imi(path: str | None, dry_run: bool) -> None:
     answer(done, lambda: _words(done))
     for each in done.unread:
         note(yellow(f"! {printable(each.what)}: {printable(each.reason)}"))
+
+
+@import_.command(
+    "zellij-driver",
+    epilog=examples(
+        "zdriver import zellij-driver --dry-run               what there is, and what cannot be read",
+        "zdriver import zellij-driver redis://localhost:6379",
+    ),
+)
+@click.argument("url", default=DEFAULT_URL, metavar="[URL]", required=False)
+@click.option("--dry-run", is_flag=True, help="Only say what would be taken over.")
+@json_option
+def zellij_driver(url: str, dry_run: bool) -> None:
+    """Take over what the earlier zellij-driver (zdrive) keeps in Redis.
+
+    Each pane's history becomes milestones of the folder it stood in, its last intent the intent
+    where there is none, its snapshots generations that `zdriver snapshot list` shows. Without URL it
+    is redis://127.0.0.1:6379.
+    """
+    with services(doing="reading", timeout=TIMEOUT) as driver:
+        done = driver.imports.zellij_driver(url, dry_run=dry_run)
+    answer(done, lambda: _told(done))
+    for each in done.unread:
+        note(yellow(f"! {printable(each.what)}: {printable(each.reason)}"))
+
+
+def _told(done: ImportedContexts) -> str:
+    would = "would be " if done.dry_run else ""
+    milestones = sum(each.milestones for each in done.contexts)
+    said = [f"{green('✓')} {plural(milestones, 'milestone')} {would}taken over"]
+    if done.snapshots:
+        said.append(plural(done.snapshots, "snapshot"))
+    if done.known:
+        said.append(f"{done.known:,} known already")
+    if done.unread:
+        said.append(f"{len(done.unread):,} not")
+    return "\n".join([", ".join(said), table([_context_row(each) for each in done.contexts])]).strip()
+
+
+def _context_row(of: TakenContext) -> tuple[str, ...]:
+    where = f"{home_relative(of.root)} in {printable(of.zellij_session)}"
+    steps = plural(of.milestones, "milestone")
+    return dim(where if of.zellij_session else home_relative(of.root)), steps, printable(of.intent)
 
 
 def _words(done: Imported) -> str:

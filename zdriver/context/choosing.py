@@ -71,7 +71,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     crashed: bool = False  #: the server was killed, rather than ended by its user
     dismissed: bool = False
     restored: bool = False  #: it was brought back into another session, and not undone
-    elsewhere: bool = False  #: it was seen on another machine, and may still run there
+    elsewhere: bool = False  #: it was seen on another machine, or by another tool
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +131,7 @@ _GUARDS: tuple[tuple[Callable[[_Case], bool], str], ...] = (
     (lambda c: not c.opening.typed, "something was typed here"),
     (lambda c: len(c.candidates) == 1, "there are several to choose from"),
     (lambda c: c.recent, "it is from too long ago"),
-    (lambda c: not c.elsewhere, "it was left on another machine"),
+    (lambda c: not c.elsewhere, "it was not seen here"),
     (
         lambda c: c.crashed or c.opening.root not in c.policy.broad_roots,
         "its folder holds everything",

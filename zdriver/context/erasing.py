@@ -15,7 +15,10 @@ from zdriver.events.envelope import unseal, without_texts
 from zdriver.storage.port import SCRUB_OWED, Row, Transaction
 
 #: Everything in a payload that says what was meant, and where.
-TEXTS = ("text", "artifacts", "context", "root", "zellij_session", "from_zellij_session")
+TEXTS = (
+    *("text", "artifacts", "context", "root", "zellij_session", "from_zellij_session"),
+    *("from_host", "from_root"),
+)
 
 
 def owe_scrub(tx: Transaction) -> None:

@@ -13,8 +13,9 @@ from zdriver.context.layout import Layout
 Source = Literal["manual", "automated", "agent"]
 Kind = Literal["milestone", "checkpoint", "exploration"]
 
-#: Reasons of generations that were seen elsewhere: on another machine; here, but the journal lost them.
-TAKEN_OVER, TAKEN_BACK = "taken-over", "taken-back"
+#: Reasons of generations that were seen elsewhere: on another machine; here, but the journal lost them;
+#: by another tool.
+TAKEN_OVER, TAKEN_BACK, IMPORTED = "taken-over", "taken-back", "imported"
 
 TEXT_MAX = 10_000  #: characters in an intent or a milestone
 

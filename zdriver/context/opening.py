@@ -16,7 +16,7 @@ from zdriver.context.api import ContextApi
 from zdriver.context.banner import offer_lines
 from zdriver.context.elsewhere import NOWHERE, Elsewhere
 from zdriver.context.ledger import Candidate, Ledger, SeenServer, is_running
-from zdriver.context.model import TAKEN_OVER, Place, RestoreReport, SnapshotContent, SnapshotInfo
+from zdriver.context.model import IMPORTED, TAKEN_OVER, Place, RestoreReport, SnapshotContent, SnapshotInfo
 from zdriver.context.restorer import Restorer, Snapshots
 from zdriver.context.terminal import Clients, Terminal, Terminals
 from zdriver.context.welcoming import welcome
@@ -207,7 +207,7 @@ class Openings:
                     crashed=server.crashed if server is not None else False,
                     dismissed=info.generation in dismissed,
                     restored=info.generation <= carried_on.get(info.zellij_session, 0),
-                    elsewhere=info.reason == TAKEN_OVER,
+                    elsewhere=info.reason in (TAKEN_OVER, IMPORTED),
                 )
             )
         return found

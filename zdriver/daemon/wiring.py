@@ -158,7 +158,10 @@ def assemble() -> Assembly:
                 "archive": (ArchiveApi, archive.service),
                 "bridge": (BridgeApi, bridges),
                 "events": (EventsApi, events),
-                "imports": (ImportsApi, ImportsService(known, worktrees.service.add_type, claims.claim)),
+                "imports": (
+                    ImportsApi,
+                    ImportsService(known, worktrees.service.add_type, claims.claim, snapshots.record),
+                ),
             },
             extend=[events.register, Queueing(claims).register],
             notices=lambda: _notices(recovery(), now_us() - NEWS_DAYS * 86_400_000_000),

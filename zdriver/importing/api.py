@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from zdriver.importing.model import Imported
+from zdriver.importing.model import Imported, ImportedContexts
 
 
 class ImportsApi(Protocol):
@@ -16,5 +16,14 @@ class ImportsApi(Protocol):
         path  absolute: its database, the folder with it, or a container with `.iMi`
 
         A dry run writes nothing but which repositories there are. Raises NotFound, InvalidInput.
+        """
+        ...
+
+    def zellij_driver(self, url: str, *, dry_run: bool = False) -> ImportedContexts:
+        """Take over histories and snapshots of the earlier zellij-driver. Nothing there is changed.
+
+        url  of its Redis: redis://…, rediss://… or unix://…
+
+        A dry run writes nothing. Raises InvalidInput, Unavailable.
         """
         ...

@@ -25,6 +25,24 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     milestones: int = 0
 
 
+class TakenContext(msgspec.Struct, frozen=True, kw_only=True):
+    """A context that has, in a dry run would have, more in it."""
+
+    root: str
+    zellij_session: str
+    intent: str  #: "" where it has none, or one of its own
+    milestones: int
+
+
+class ImportedContexts(msgspec.Struct, frozen=True, kw_only=True):
+    source: str  #: the URL, without its password
+    contexts: tuple[TakenContext, ...] = ()
+    snapshots: int = 0  #: generations of panes
+    known: int = 0  #: milestones that were taken over before
+    unread: tuple[Unread, ...] = ()
+    dry_run: bool = False
+
+
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]  #: files that were read
     worktrees: tuple[Taken, ...] = ()

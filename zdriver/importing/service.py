@@ -22,10 +22,11 @@ from zdriver.core.errors import InvalidInput, ZdriverError
 from zdriver.core.ids import new_id
 from zdriver.core.tokens import search_words
 from zdriver.git.repository import worktree_top
-from zdriver.importing import imi, mapping
+from zdriver.importing import imi, mapping, zellij_driver
+from zdriver.importing.contexts import Contexts, Record
 from zdriver.importing.imi import Activity, Found, Tree
 from zdriver.importing.mapping import Step
-from zdriver.importing.model import Imported, Taken, Unread
+from zdriver.importing.model import Imported, ImportedContexts, Taken, Unread
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import rows, rules
 from zdriver.worktrees.model import Repo, Worktree, WorktreeType
@@ -41,8 +42,9 @@ class ClaimFor(Protocol):
 
 
 class ImportsService:
-    def __init__(self, registry: Registry, add_type: AddType, claim: ClaimFor) -> None:
+    def __init__(self, registry: Registry, add_type: AddType, claim: ClaimFor, record: Record) -> None:
         self._registry = registry
+        self._record = record
         self._add_type = add_type
         self._claim = claim
 
@@ -54,6 +56,15 @@ class ImportsService:
             if str(container / imi.FOLDER / "registry.toml") not in found.sources:
                 imi.read_container(container, found)
         return _Import(self._registry, self._add_type, self._claim, found, dry_run=dry_run).run()
+
+    def zellij_driver(self, url: str, *, dry_run: bool = False) -> ImportedContexts:
+        found = zellij_driver.read(url)
+        taking = Contexts(self._registry.store, self._registry.host, self._record, _root_of)
+        return taking.take(found, zellij_driver.shown(url), dry_run=dry_run)
+
+
+def _root_of(cwd: str) -> str:
+    return worktree_top(cwd) or os.path.realpath(cwd)
 
 
 class _Import:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tests.faults.client import Client
 from tests.integration.daemons import program
@@ -31,6 +32,7 @@ class Host:
         self.home.env.update(env)
         self.repo = self.home.path / "shop" / "main"
         self._configure(settings)
+        self._identify()
         self.socket = Path()
         self.worktrees: list[str] = []
 
@@ -44,6 +46,12 @@ class Host:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("\n".join(lines) + "\n")
         file.chmod(0o600)
+
+    def _identify(self) -> None:
+        """Another machine than this one, and than the other hosts."""
+        file = self.home.path / ".local" / "state" / "zdriver" / "host"
+        file.parent.mkdir(parents=True, mode=0o700)
+        file.write_text(f"{uuid4()}\n")
 
     def prepare(self) -> None:
         """A repository, a daemon, and worktrees to claim."""

@@ -29,7 +29,7 @@ _TYPES = tuple(_KNOWN_BY)
 _ENTRIES = "SELECT CASE type WHEN 'intent' THEN 'intent.set' ELSE 'milestone.recorded' END, text FROM entries"
 _CLAIMED = "SELECT 'worktree.claimed', agent FROM claims"
 _RELEASED = "SELECT 'worktree.released', id FROM claims WHERE ended = 'released'"
-_CREATED = "SELECT 'worktree.created', name FROM worktrees WHERE state = 'ready'"
+_CREATED = "SELECT 'worktree.created', name FROM worktrees WHERE state = 'ready' AND title LIKE 'op-%'"
 _LOG = "SELECT id, aggregate, aggregate_seq, envelope FROM events ORDER BY sequence"
 
 

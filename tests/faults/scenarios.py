@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ HANG = 6.0
 class Scenario(NamedTuple):
     title: str
     trouble: Trouble
-    share: float = 1.0  #: of the operations: less where each takes long
+    share: float = 0.2  #: of the operations: less where each takes long
     engines: tuple[str, ...] = ("postgresql",)
 
 
@@ -36,47 +36,62 @@ def _kill(server: Server, *, outage: float = OUTAGE) -> None:
     server.start()
 
 
-def _postgresql(trial: Trial, load: Load) -> None:
-    for share in (0.15, 0.4, 0.6, 0.85):
-        if load.reached(share):
-            _kill(trial.servers.postgres)
-            trial.notes.append("killed")
+def _of(name: str, *shares: float, outage: float = OUTAGE) -> Trouble:
+    """SIGKILL for one engine, at these shares of the operations."""
+
+    def trouble(trial: Trial, load: Load) -> None:
+        for share in shares:
+            if load.reached(share):
+                _kill(getattr(trial.servers, name), outage=outage)
+                trial.notes.append("killed")
+
+    return trouble
 
 
-def _redis(trial: Trial, load: Load) -> None:
-    for share in (0.15, 0.4, 0.6, 0.85):
-        if load.reached(share):
-            _kill(trial.servers.redis)
-            trial.notes.append("killed")
-
-
-def _rabbitmq(trial: Trial, load: Load) -> None:
-    for share in (0.1, 0.5):
-        if load.reached(share):
-            _kill(trial.servers.rabbitmq, outage=0)
-            trial.notes.append("killed")
+def _one_host(trial: Trial, number: int) -> None:
+    """Its daemon, and what else of zdriver runs there."""
+    host = trial.hosts[number % len(trial.hosts)]
+    host.kill()
+    host.start()
+    trial.audit()
 
 
 def _daemon(trial: Trial, load: Load) -> None:
-    """Each host in turn, and with the first the audit."""
-    shares = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
-    for number, share in enumerate(shares):
+    for number, share in enumerate((0.1, 0.25, 0.4, 0.55, 0.7, 0.85)):
         if load.reached(share):
-            host = trial.hosts[number % len(trial.hosts)]
-            host.kill()
-            host.start()
-            trial.audit()
+            _one_host(trial, number)
             trial.notes.append("killed")
+
+
+def _everything(trial: Trial) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda each: each.kill(), [*trial.servers.all(), *trial.hosts]))
+        list(pool.map(lambda each: each.start(), trial.servers.all()))
+        list(pool.map(lambda each: each.start(), trial.hosts))
+    trial.audit()
 
 
 def _together(trial: Trial, load: Load) -> None:
     for share in (0.25, 0.65):
         if load.reached(share):
-            with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda each: each.kill(), [*trial.servers.all(), *trial.hosts]))
-                list(pool.map(lambda each: each.start(), trial.servers.all()))
-                list(pool.map(lambda each: each.start(), trial.hosts))
-            trial.audit()
+            _everything(trial)
+            trial.notes.append("killed")
+
+
+def _in_turn(trial: Trial, load: Load) -> None:
+    """Each by itself, then all at once; and all of that again."""
+    servers = trial.servers
+    kills: list[Callable[[], None]] = [
+        lambda: _kill(servers.postgres),
+        lambda: _kill(servers.redis),
+        lambda: _kill(servers.rabbitmq, outage=0),
+        lambda: _one_host(trial, 0),
+        lambda: _one_host(trial, 1),
+        lambda: _everything(trial),
+    ] * 2
+    for number, kill in enumerate(kills, 1):
+        if load.reached(number / (len(kills) + 1)):
+            kill()
             trial.notes.append("killed")
 
 
@@ -161,17 +176,20 @@ def _clock(trial: Trial, load: Load) -> None:
 BOTH = ("postgresql", "sqlite")
 SCENARIOS: dict[str, Scenario] = {
     "nothing": Scenario("nothing", _nothing, engines=BOTH),
-    "postgresql": Scenario("PostgreSQL killed", _postgresql),
-    "redis": Scenario("Redis killed", _redis),
-    "rabbitmq": Scenario("RabbitMQ killed", _rabbitmq, engines=BOTH),
-    "daemon": Scenario("the daemons and the audit killed, one at a time", _daemon, engines=BOTH),
+    "in-turn": Scenario(
+        "PostgreSQL, Redis, RabbitMQ, each daemon, all of them: killed in turn", _in_turn, 1.0
+    ),
+    "postgresql": Scenario("PostgreSQL killed", _of("postgres", 0.15, 0.4, 0.6, 0.85)),
+    "redis": Scenario("Redis killed", _of("redis", 0.15, 0.4, 0.6, 0.85)),
+    "rabbitmq": Scenario("RabbitMQ killed", _of("rabbitmq", 0.1, 0.5, outage=0), engines=BOTH),
+    "daemon": Scenario("the daemons killed, one at a time", _daemon, engines=BOTH),
     "together": Scenario("all of them killed at once", _together, engines=BOTH),
     "postgresql-hangs": Scenario("PostgreSQL hangs for 6 s", _hang("postgres")),
     "redis-hangs": Scenario("Redis hangs for 6 s", _hang("redis")),
     "rabbitmq-hangs": Scenario("RabbitMQ hangs for 6 s", _hang("rabbitmq")),
-    "slow": Scenario("every answer of an engine takes 500 ms", _slow, share=0.04),
-    "commit": Scenario("reset after COMMIT was sent, before its answer", _lost_answers, share=0.5),
-    "resets": Scenario("all connections reset twice a second", _resets, share=0.5),
+    "slow": Scenario("every answer of an engine takes 500 ms longer", _slow, 0.03),
+    "commit": Scenario("reset after COMMIT was sent, before its answer", _lost_answers, 0.1),
+    "resets": Scenario("all connections reset twice a second", _resets, 0.1),
     "alarm": Scenario("RabbitMQ's memory alarm: publishers blocked", _alarm),
     "flushed": Scenario("Redis flushed", _flushed),
     "clock": Scenario("one host's clock an hour back, then 12 hours ahead", _clock, engines=BOTH),

@@ -12,7 +12,10 @@ import pytest
 from tests.integration.daemons import Daemons
 from zdriver.testing import Home
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+#: What needs servers is typed in test_readme_machines.py.
+SERVERS = "## More than one machine"
+WHOLE = (Path(__file__).parents[2] / "README.md").read_text()
+README = re.sub(rf"^{SERVERS}\n.*?^(?=## )", "", WHOLE, flags=re.MULTILINE | re.DOTALL)
 
 #: These reach the package index for a released zdriver, or take the installed one away.
 NOT_HERE = ("uv tool install", "uv tool uninstall")

@@ -111,7 +111,7 @@ class Publishing:
                 tx.emit(Event(type=type_, aggregate=f"context:{number % aggregates}", payload=payload))
 
         numbers = [next(self.numbers) for _ in range(count)]
-        self.store.write(unit)
+        self.store.write(unit, lock=[f"context:{number}" for number in range(aggregates)])
 
     def drained(self, deadline: float = 30.0) -> None:
         """Everything was confirmed, or set aside."""

@@ -40,14 +40,24 @@ class Perth:
 
     def log(self, name: str, summary: str, day: int = 1, **more: Any) -> None:
         at = AT.format(day)
-        entry: dict[str, Any] = {"id": str(uuid4()), "timestamp": at, "summary": summary, "entry_type": "checkpoint"}
+        entry: dict[str, Any] = {
+            "id": str(uuid4()),
+            "timestamp": at,
+            "summary": summary,
+            "entry_type": "checkpoint",
+        }
         entry |= {"artifacts": [], "source": "manual", **more}
         self.client.lpush(f"perth:pane:{name}:history", json.dumps(entry))
         self.client.hset(f"znav:pane:{name}", mapping={"last_intent": summary, "last_intent_at": at})
 
     def snapshot(self, name: str, *panes: dict[str, Any], session: str = "work", day: int = 3) -> None:
         tab = {"name": "code", "index": 0, "active": True, "layout": "vertical", "panes": list(panes)}
-        whole: dict[str, Any] = {"schema_version": "1.0", "id": str(uuid4()), "name": name, "session": session}
+        whole: dict[str, Any] = {
+            "schema_version": "1.0",
+            "id": str(uuid4()),
+            "name": name,
+            "session": session,
+        }
         whole |= {"created_at": AT.format(day), "tabs": [tab], "pane_count": len(panes)}
         self.client.set(f"perth:snapshots:{session}:{name}", json.dumps(whole))
 
@@ -116,6 +126,9 @@ def test_histories_become_milestones_and_twice_is_once(
     again = cli.data("import", "zellij-driver", redis_url)
     assert (again["contexts"], again["known"]) == ([], 3)
     assert len(cli.data("history")) == 4
+    cli.data("forget", first["id"], "--yes")
+    cli.data("import", "zellij-driver", redis_url)
+    assert len(cli.data("history")) == 3  # what was forgotten stays so
     assert perth.everything() == before
 
 

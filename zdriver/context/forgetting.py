@@ -11,6 +11,9 @@ from zdriver.core.ids import short
 from zdriver.events.envelope import without_texts
 from zdriver.storage.port import Reading, Transaction
 
+#: Begin of the keys in `meta` that name what was forgotten here: it may still be on another machine, and
+#: is not to come back from there.
+FORGOTTEN = "forgotten/"
 #: A shorter end of an id could mean something else tomorrow.
 END_MIN = 4
 
@@ -131,6 +134,7 @@ def _forget_told(tx: Transaction, context_id: str, ids: set[str], *, whole: bool
 
 
 def _forget_entry(tx: Transaction, row: Row) -> None:
+    tx.run("meta.put", key=f"{FORGOTTEN}{row['id']}", value="")
     tx.run("search.remove", seq=row["seq"])
     tx.run("entry.detach", id=row["id"], context_id=row["context_id"])
     tx.run("entry.delete", seq=row["seq"])
@@ -155,6 +159,10 @@ def _forget_context(tx: Transaction, row: Row, host: str) -> int:
         forget_snapshot(tx, snapshot["generation"])
     tx.run("snapshot.drop_unused_blobs")
     erasing.tell_archive(tx, "context", row["id"])
+    carried = tx.one("hot.carries", id=row["id"])
+    if carried is not None:
+        tx.run("meta.put", key=f"{FORGOTTEN}{carried['parent_id']}", value="")
+    tx.run("meta.put", key=f"{FORGOTTEN}{row['id']}", value="")
     tx.run("context.delete", id=row["id"])
     nameless = Context(id=row["id"], zellij_session="", root="")
     tx.emit(resolving.event("context.forgotten", nameless, row["id"]))

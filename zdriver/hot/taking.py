@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import msgspec
 
 from zdriver.context import resolving, rows
+from zdriver.context.forgetting import FORGOTTEN
 from zdriver.context.layout import Layout, terminals
 from zdriver.context.model import TAKEN_BACK, TAKEN_OVER, Context, SnapshotInfo
 from zdriver.core.clock import to_datetime, to_us
@@ -79,7 +80,10 @@ class Taking:
         if any(each.site.host == self._host for each in found) and not self._caught_up():
             known.unread.update(each.id for each in found if each.site.host == self._host)
         news = [each for each in found if self._is_news(each, known)]
-        return _moved(max(news, key=lambda each: each.updated_at), root, self._home) if news else None
+        if not news:
+            return None
+        newest = max(news, key=lambda each: each.updated_at)
+        return _moved(self._store.read(lambda tx: _remembered(tx, newest)), root, self._home)
 
     def carry_on(self, root: str, *, into: str) -> None:
         """`Elsewhere.carry_on`. Its panes become a generation of a Zellij session called NAME@HOST, which
@@ -122,7 +126,7 @@ class Taking:
             if tx.one("hot.context", id=view.id, host=self._host) is None:
                 return
             context = Context(id=view.id, zellij_session=view.zellij_session, root=view.site.root)
-            write_entries(tx, context, view)
+            write_entries(tx, context, _remembered(tx, view))
             tx.emit(resolving.event("context.taken_back", context, context.id))
 
         self._store.write(unit, lock=[f"context:{view.id}"])
@@ -137,9 +141,9 @@ class Taking:
         newest = max((row["at"] for row in moments if row is not None and row["at"] is not None), default=0)
         unread = set()
         for view in found:
-            row = tx.one("context.by_id", id=view.id)
+            row = tx.one("context.by_id", id=view.id) or tx.one("meta.get", key=f"{FORGOTTEN}{view.id}")
             taken = tx.one("hot.carried_on", host=self._host, parent_id=view.id)
-            if (row is not None and row["host"] == self._host) or (
+            if (row is not None and row.get("host", self._host) == self._host) or (
                 taken is not None and taken["parent_version"] >= view.version
             ):
                 unread.add(view.id)
@@ -214,6 +218,19 @@ def _write(tx: Transaction, into: Context, entry: HotIntent | HotMilestone, id_:
     )  # fmt: skip
     assert added is not None
     tx.run("search.add", seq=added["seq"], words=search_words(entry.text, artifacts))
+
+
+def _remembered(tx: Reading, view: HotView) -> HotView:
+    """Without what was forgotten here."""
+
+    def forgotten(id_: str) -> bool:
+        return tx.one("meta.get", key=f"{FORGOTTEN}{id_}") is not None
+
+    return msgspec.structs.replace(
+        view,
+        intent=None if view.intent is None or forgotten(view.intent.id) else view.intent,
+        milestones=tuple(each for each in view.milestones if not forgotten(each.id)),
+    )
 
 
 def _moved(view: HotView, root: str, home: str) -> HotView:

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from zdriver.context import resolving
+from zdriver.context.forgetting import FORGOTTEN
 from zdriver.context.layout import Layout, leaves, terminals
 from zdriver.context.model import IMPORTED, Context, SnapshotInfo
 from zdriver.context.resolving import event
@@ -119,9 +120,15 @@ class Contexts:
 
 def _fresh(tx: Reading, story: Story) -> Story:
     """What of it is not here yet."""
-    steps = [step for step in story.steps if tx.one("entry.by_id", id=step.id) is None]
-    intent = story.intent if story.intent and tx.one("entry.by_id", id=story.intent_id) is None else ""
+    steps = [step for step in story.steps if not _known(tx, step.id)]
+    intent = story.intent if story.intent and not _known(tx, story.intent_id) else ""
     return msgspec.structs.replace(story, steps=steps, intent=intent)
+
+
+def _known(tx: Reading, id_: str) -> bool:
+    """Whether it is here, or was and is to be forgotten."""
+    forgotten = tx.one("meta.get", key=f"{FORGOTTEN}{id_}")
+    return forgotten is not None or tx.one("entry.by_id", id=id_) is not None
 
 
 def _add_step(tx: Transaction, context: Context, step: Step) -> None:

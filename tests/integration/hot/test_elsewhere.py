@@ -242,3 +242,21 @@ def test_the_store_holds_what_redis_never_had(tmp_path: Path, bare: Path, redis_
     ):
         desk.caught_up()
         assert fields(plain, left_alone)["intent"] == "Refactor"
+
+
+def test_what_was_forgotten_here_does_not_come_from_elsewhere(desk: Machine, laptop: Machine) -> None:
+    left(desk)
+    laptop.milestone("three", "mobile")
+    (one,) = laptop.contexts.history("one")
+    laptop.contexts.forget((one.id,))
+    desk.milestone("four", "work")
+    desk.caught_up()
+    laptop.taking.carry_on(laptop.root, into="mobile")
+    assert laptop.milestones("mobile") == ["four", "three", "two"]
+    (context,) = laptop.contexts.contexts()
+    laptop.contexts.forget((context.id,))
+    desk.milestone("five", "work")
+    desk.caught_up()
+    laptop.taking.carry_on(laptop.root, into="mobile")
+    assert laptop.history() == []
+    assert desk.milestones("work") == ["five", "four", "two", "one"]

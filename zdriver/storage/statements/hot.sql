@@ -5,6 +5,9 @@ SELECT id, host, zellij_session, root, opened_at, parent_id
 FROM contexts
 WHERE id = :id AND host = :host AND closed_at IS NULL
 
+-- name: carries
+SELECT parent_id FROM contexts WHERE id = :id AND parent_id IS NOT NULL
+
 -- name: carried_on
 SELECT id, parent_version FROM contexts WHERE host = :host AND parent_id = :parent_id
 ORDER BY parent_version DESC

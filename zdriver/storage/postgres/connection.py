@@ -38,6 +38,8 @@ SETTINGS = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
     "client_min_messages": "warning",
+    # Compiling a plan takes longer than any statement of ours.
+    "jit": "off",
 }
 
 

@@ -30,10 +30,12 @@ log = logging.getLogger(__name__)
 EVENTS = "events"
 #: Seconds between two looks for events that nobody told of, and until the server must have answered.
 LOOK, ANSWER = 5.0, 5.0
-#: Seconds at least between two notes of ours; how often is looked while a transaction is under way.
-LEAST = 0.005
+#: Seconds at least between two notes of ours, and two looks while a transaction is under way.
+LEAST = 0.02
 #: Seconds until connecting is tried again: at first, and at most.
 BACKOFF = (0.1, 5.0)
+
+_SAY = b"NOTIFY zdriver_events;"
 
 Heard = Callable[[str], None]
 
@@ -141,15 +143,14 @@ class Listener:
                 self._tell(channel, "")
             told = self._received(session)
             now = time.monotonic()
-            if self._news and now - said_at >= LEAST:
+            said = self._news and now - said_at >= LEAST
+            if said:
                 self._news, said_at = False, now
-                self._asked(session, b"NOTIFY zdriver_events")
-                told = True
-            if told or unsettled or now >= due or EVENTS in missed:
-                unsettled = self._look(session)
+            if said or told or unsettled or now >= due or EVENTS in missed:
+                unsettled = self._look(session, _SAY if said else b"")
                 due = now + LOOK
                 self._idle()
-            soon = LEAST if self._news else 2 * LEAST if unsettled else due - time.monotonic()
+            soon = LEAST if self._news or unsettled else due - time.monotonic()
             self._sleep(session, max(0.0, soon))
 
     def _listen(self, session: Session, listening: set[str]) -> set[str]:
@@ -174,9 +175,12 @@ class Listener:
                 told = True
         return told
 
-    def _look(self, session: Session) -> bool:
-        """Wake who reads events when there are new ones to be read; whether some cannot be yet."""
-        row = self._asked(session, statement("event.standing"))
+    def _look(self, session: Session, say: bytes) -> bool:
+        """Wake who reads events when there are new ones to be read; whether some cannot be yet.
+
+        say  what is told to others in the same round trip
+        """
+        row = self._asked(session, say + statement("event.standing"))
         newest, settled = (row["newest"] or 0, row["settled"]) if row else (0, 0)
         # Readable since the last look: what is new, and what an older transaction held up.
         if min(newest, settled - 1) > min(self._newest, self._settled - 1):
@@ -188,6 +192,8 @@ class Listener:
         self._watch.begin(session, ANSWER)
         try:
             cursor = session.connection.execute(query)
+            while cursor.nextset():
+                pass
             return cursor.fetchone() if cursor.description else None
         finally:
             self._watch.end(session)

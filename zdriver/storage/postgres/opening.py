@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zdriver.core.engines import Address
+from zdriver.core.errors import Unavailable
 from zdriver.storage.port import SCRUB_OWED
 from zdriver.storage.postgres.compiling import statement
 from zdriver.storage.postgres.connection import Connection, close_quietly, connect
@@ -14,8 +15,13 @@ from zdriver.storage.postgres.watch import Session
 
 #: Where texts of users lie.
 _TABLES = "contexts, entries, search, events, requests, restores, snapshots, blobs, archive_owed, tasks"
-#: Statements kept prepared per connection; more than there are.
+#: In `meta` while a SQLite store is being moved here (`zdriver/moving`).
+MOVING = "moving"
+#: Statements kept prepared per connection: more than there are, each from its second use on.
 PREPARED = 500
+#: A statement is planned once per connection: planning one on six tables takes ten times as long as
+#: running it, and nearly no plan of ours depends on a value (`transaction.PLANNED_ANEW`).
+SETTINGS = {"plan_cache_mode": "force_generic_plan"}
 _BASE = b"""
 SELECT b.base,
     COALESCE((SELECT max(sequence) FROM events), 0) / 4096 AS reached,
@@ -29,14 +35,14 @@ def open_session(address: Address, seconds: float) -> tuple[Session, int, float]
 
     Raises StoreTooNew, Unavailable, psycopg.Error.
     """
-    connection = connect(address, autocommit=True, timeout=seconds)
+    connection = connect(address, autocommit=True, timeout=seconds, settings=SETTINGS)
     try:
         schema = migrate(connection, "postgresql")
         began = counted()
         base = _base(connection)
         latency = (counted() - began) / 1_000_000
-        _name(connection, schema)
-        connection.prepared_max = PREPARED
+        _name(connection, schema, address)
+        connection.prepared_max, connection.prepare_threshold = PREPARED, 1
         return Session(connection, base), connection.info.server_version, latency
     except BaseException:
         close_quietly(connection)
@@ -61,10 +67,16 @@ def _base(connection: Connection) -> int:
     return base
 
 
-def _name(connection: Connection, schema: Schema) -> None:
-    """The store's own id, where every engine has it."""
-    known = connection.execute(statement("meta.get"), {"key": "store_id"}).fetchone()
-    if known is None:
+def _name(connection: Connection, schema: Schema, address: Address) -> None:
+    """The store's own id, where every engine has it. Raises Unavailable for one that is still moving in."""
+    found = connection.execute(b"SELECT key FROM meta WHERE key IN ('store_id', %s)", (MOVING,)).fetchall()
+    known = {row["key"] for row in found}
+    if MOVING in known:
+        raise Unavailable(
+            f"{address.setting}: a store was being moved to {address.shown}, and not all of it is there yet",
+            hint="finish it: zdriver migrate --to URL; the SQLite store is as it was",
+        )
+    if "store_id" not in known:
         connection.execute(
             b"INSERT INTO meta (key, value) VALUES ('store_id', %s) ON CONFLICT (key) DO NOTHING",
             (schema.id,),

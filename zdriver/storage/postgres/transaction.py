@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from psycopg import ClientCursor
+from psycopg.rows import dict_row
+
 from zdriver.core.errors import Internal
 from zdriver.core.ids import new_id
 from zdriver.events.envelope import seal
@@ -15,6 +18,8 @@ from zdriver.storage.postgres.watch import Session
 
 #: Places of a transaction in the event log.
 PLACES = 4096
+#: Their plan depends on the values: how often does a word occur?
+PLANNED_ANEW = frozenset(("search.history",))
 #: Nothing a unit reads depends on them: sent with COMMIT, in one round trip.
 _DEFERRED = frozenset(("search.add", "search.remove"))
 
@@ -35,8 +40,11 @@ class PostgresReading:
         return self._cursor.fetchone() if self._cursor.description else None
 
     def all(self, statement: str, /, **params: Any) -> list[Row]:
-        self._cursor.execute(compiled(statement), params)
-        return self._cursor.fetchall() if self._cursor.description else []
+        cursor = self._cursor
+        if statement in PLANNED_ANEW:  # with the values in its text
+            cursor = ClientCursor(self._connection, row_factory=dict_row)
+        cursor.execute(compiled(statement), params)
+        return cursor.fetchall() if cursor.description else []
 
 
 class First(NamedTuple):

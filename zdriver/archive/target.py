@@ -193,6 +193,7 @@ class Target:
         """One transaction of statements of one's own."""
         with self._working(), self._connection.transaction():
             yield Changing(self._connection, self.store)
+        reached("archive:forgotten")
 
     def having(self, table: Table, column: LiteralString, keys: Sequence[Any]) -> set[Any]:
         """Which of these rows the archive has: asked, not remembered."""

@@ -105,6 +105,19 @@ class World:
         connection.close()
         return rows
 
+    def change(self, statement: LiteralString, *, here: bool = False) -> None:
+        """Somebody changes the archive (or the store) behind zdriver's back."""
+        if here:
+            self.closed(lambda: apsw.Connection(str(self.database)).execute(statement).fetchall())
+            return
+        with psycopg.connect(self.url) as connection:
+            connection.execute(statement)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows of each kind the store has."""
+        kinds = ("entries", "claims", "events", "snapshots")
+        return {kind: len(self.here(f"SELECT 1 FROM {kind}")) for kind in kinds}
+
     def same(self) -> dict[str, int]:
         """Everything of the store is in the archive as it is, and nothing else; how much of it."""
         return {

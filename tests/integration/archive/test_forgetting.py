@@ -1,0 +1,161 @@
+"""What is forgotten is gone from the archive as well, also when that was away at the time."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.archive.world import World
+from zdriver.archive.archiver import Archiver
+from zdriver.archive.model import Said, Settled
+from zdriver.archive.passing import Pass
+from zdriver.archive.source import open_source
+from zdriver.archive.target import Target
+from zdriver.context.layout import Layout, Pane, Tab
+from zdriver.context.model import Place
+from zdriver.core.config import load_config
+from zdriver.core.engines import address
+from zdriver.core.errors import Unavailable
+from zdriver.core.killpoint import VARIABLE
+from zdriver.storage.port import Row
+from zdriver.testing.servers import PostgreSql
+
+PLACE = Place(cwd="/w/secret-place", zellij_session="undercover")
+
+
+def everything(world: World) -> str:
+    """All that the archive holds, as one text."""
+    tables = world.there("SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public'")
+    assert len(tables) >= 7
+    return " ".join(str(world.there(f"SELECT t::text AS row FROM {table['name']} t")) for table in tables)
+
+
+def _remember(world: World) -> tuple[str, str]:
+    """Ids of an intent and of its context, with words that occur nowhere else."""
+    world.live(3)
+    intent = world.contexts.set_intent("xylophone first", place=PLACE)
+    world.contexts.record_milestone("quetzalcoatl reached", place=PLACE, artifacts=("docs/zanzibar.md",))
+    layout = Layout(tabs=(Tab(tiled=(Pane(cwd=PLACE.cwd, command=("vim",)),)),))
+    world.snapshots.record(PLACE.zellij_session, PLACE.cwd, layout, "change")
+    world.archiver.run()
+    assert all(word in everything(world) for word in ("xylophone", "quetzalcoatl", "zanzibar", "undercover"))
+    return intent.id, intent.context.id
+
+
+def test_an_entry_is_gone_at_once(world: World) -> None:
+    intent, _ = _remember(world)
+    world.contexts.archive_forgets = world.archiver.forget
+    gone = world.contexts.forget((intent,))
+    assert gone.archive == "done"
+    found = everything(world)
+    assert "xylophone" not in found
+    assert "quetzalcoatl" in found
+    assert world.here("SELECT * FROM archive_owed") == []
+    world.same()
+    (milestone,) = world.there("SELECT intent_id FROM archive_entries WHERE text LIKE 'quetz%%'")
+    assert milestone["intent_id"] is None
+
+
+def test_a_context_is_gone_with_its_place(world: World) -> None:
+    _, context = _remember(world)
+    world.contexts.archive_forgets = world.archiver.forget
+    assert world.contexts.forget((context,)).archive == "done"
+    found = everything(world)
+    for word in ("xylophone", "quetzalcoatl", "zanzibar", "secret-place"):
+        assert word not in found
+    assert "Intent 2" in found
+    world.same()
+
+
+def test_what_the_archive_could_not_hear_it_hears_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intent, _ = _remember(world)
+    world.contexts.archive_forgets = world.archiver.forget
+    monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", "postgresql://nobody@127.0.0.1:1/away")
+    assert world.contexts.forget((intent,)).archive == "owed"
+    assert "xylophone" in everything(world)
+    monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", world.url)
+    assert world.archiver.run().forgotten == 1
+    assert "xylophone" not in everything(world)
+    assert world.here("SELECT * FROM archive_owed") == []
+    world.same()
+
+
+def test_what_was_pruned_here_is_forgotten_there_by_its_context(world: World) -> None:
+    """The rewritten events are in the archive alone by then."""
+    _, context = _remember(world)
+    world.contexts.archive_forgets = world.archiver.forget
+    world.store.write(lambda tx: tx.run("archive.prune_event", sequence=_sequence(world, "intent.set")))
+    assert world.contexts.forget((context,)).archive == "done"
+    found = everything(world)
+    assert "xylophone" not in found
+    assert "secret-place" not in found
+
+
+def _sequence(world: World, type_: str) -> int:
+    rows = world.here(f"SELECT sequence FROM events WHERE type = '{type_}' ORDER BY sequence DESC LIMIT 1")
+    return int(rows[0]["sequence"])
+
+
+def test_what_is_forgotten_while_it_is_on_its_way_does_not_stay(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forgotten between reading a page and sending it: the same run takes it out again."""
+    world.live(2)
+    world.archiver.run()
+    intent = world.contexts.set_intent("xylophone", place=PLACE)
+    config = load_config()
+    source, where = open_source(config), address("archive.url", config)
+    assert where is not None
+    read = source.with_named
+
+    def forgetting(events: list[Row]) -> tuple[list[Row], list[Row]]:
+        found = read(events)
+        assert intent.id in {row["id"] for row in found[0]}
+        world.contexts.forget((intent.id,))
+        return found
+
+    monkeypatch.setattr(source, "with_named", forgetting)
+    target = Target(where, source.id)
+    assert target.lead()
+    said: list[Said] = []
+    Pass(source, target, said.append).run()
+    target.close()
+    assert any(isinstance(each, Settled) for each in said)
+    assert "xylophone" not in everything(world)
+    world.archiver.run()
+    world.same()
+
+
+def test_killed_while_it_forgets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    intent, _ = _remember(world)
+    world.contexts.forget((intent,))
+    monkeypatch.setenv(VARIABLE, "archive:forgotten")
+    with pytest.raises(Unavailable):
+        world.archiver.run()
+    monkeypatch.delenv(VARIABLE)
+    assert world.here("SELECT * FROM archive_owed") != []
+    world.archiver.run()
+    assert "xylophone" not in everything(world)
+    assert world.here("SELECT * FROM archive_owed") == []
+
+
+def test_without_an_archive_nothing_is_noted(world: World) -> None:
+    """What is forgotten leaves no trace of what it was."""
+    made = world.contexts.set_intent("xylophone", place=PLACE)
+    world.contexts.forget((made.context.id,))
+    assert world.here("SELECT * FROM archive_owed") == []
+
+
+def test_an_archive_that_is_another_one_now_is_told_all_that_is_left(
+    world: World, monkeypatch: pytest.MonkeyPatch, postgres_server: PostgreSql
+) -> None:
+    """archive.url names another database: everything goes there, under the same id of the store."""
+    world.live(4)
+    first: Archiver = world.archiver
+    first.run()
+    world.url = postgres_server.database("another_archive")
+    monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", world.url)
+    first.run()
+    world.same()
+    assert len(world.here("SELECT * FROM archives")) == 2

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+from urllib.parse import quote
 
 import pytest
 
 from tests.integration.commands import Cli
 from zdriver.testing import Home
+from zdriver.testing.servers import PostgreSql, Redis, scratch
 
 BAD = {
     "ZDRIVER_CONTEXT_URL": "http://:geheim@cache",
@@ -74,10 +78,72 @@ def test_a_store_that_cannot_be_meant_is_one_line_and_exit_code_5(cli: Cli) -> N
         assert "geheim" not in done.stdout + done.stderr
 
 
-def test_without_an_engine_no_driver_and_no_plugin_is_loaded(home: Home, cli: Cli) -> None:
-    assert cli("intent", "kept").returncode == 0
-    status = cli.data("daemon", "status")
-    assert status["engines"] == []
-    maps = Path(f"/proc/{status['pid']}/maps").read_text()
-    assert "apsw" in maps
-    assert not re.search(r"psycopg|libpq", maps)
+#: What only engines and plugins need.
+_NOT_LOADED = (
+    "psycopg",
+    "redis",
+    "pika",
+    "pluggy",
+    "ssl",
+    "zdriver.plugins",
+    "zdriver.builtin",
+    "zdriver.hot.redis",
+)
+_ASSEMBLED = f"""
+import sys
+from zdriver.daemon.wiring import assemble
+made = assemble()
+made.start()
+print([name for name in {_NOT_LOADED} if name in sys.modules], made.engines)
+made.stop()
+"""
+
+
+def test_without_an_engine_no_driver_and_no_plugin_is_loaded(home: Home) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _ASSEMBLED],
+        env=home.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("[] []\n", "")
+
+
+#: Of servers that answer, as of those that do not.
+PASSWORD = "gehe/im&"
+
+
+def test_no_password_is_in_the_log_however_much_it_says(home: Home, cli: Cli) -> None:
+    with ExitStack() as stack:
+        folders = [stack.enter_context(scratch(name)) for name in ("log-pg", "log-redis")]
+        database = stack.enter_context(PostgreSql(folders[0]))
+        cache = stack.enter_context(Redis(folders[1], password=PASSWORD))
+        database.database("log")
+        database.sql(f"ALTER ROLE zdriver PASSWORD '{PASSWORD}'")
+        url = database.url_of("log", password=PASSWORD)
+        home.env |= {
+            "ZDRIVER_DAEMON_LOG_LEVEL": "debug",
+            "ZDRIVER_STORAGE_URL": url,
+            "ZDRIVER_ARCHIVE_URL": url,
+            "ZDRIVER_CONTEXT_URL": cache.url,
+            "ZDRIVER_EVENTS_URL": f"amqp://ann:{quote(PASSWORD, safe='')}@127.0.0.1:1",
+        }
+        assert cli("intent", "kept").returncode == 0
+        assert cli("archive").returncode == 0
+        said = cli("daemon", "status", "--json").stdout + cli("daemon", "status").stdout
+        states = {each["role"]: each["state"] for each in json.loads(said.splitlines()[0])["data"]["engines"]}
+        assert {"storage", "archive", "context", "events"} <= states.keys()
+        assert states["storage"] == states["archive"] == "ok"
+        assert states["events"] == "down"
+        cache.kill()
+        database.kill()
+        refused = cli("intent", "lost")
+        assert refused.returncode == 5
+        assert refused.stderr.startswith("error: storage.url: ")
+        said += refused.stderr + cli("daemon", "status", "--json").stdout + cli("doctor").stdout
+        said += home.daemon_log.read_text()
+    assert "storage.url: " in said
+    for form in (PASSWORD, quote(PASSWORD, safe=""), quote(PASSWORD)):
+        assert form not in said

@@ -17,7 +17,7 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     socket: str
     log: str  #: "" when it logs to a terminal
-    database: str
+    database: str  #: path of the file, or `storage.url` without its secret
     clients: int  #: connected now, the asking one counted
     plugins: int  #: Zellij sessions whose plugin is connected
     fork_server: bool  #: everyday commands start fast

@@ -23,7 +23,7 @@ from typing import Literal
 import msgspec
 
 from zdriver import __version__
-from zdriver.core import paths, umask
+from zdriver.core import paths, umask, urls
 from zdriver.core.build import build_id
 from zdriver.core.clock import now_us
 from zdriver.core.config import Config, load_config
@@ -123,7 +123,7 @@ class Daemon(DaemonApi):
             started_at=self._started_at,
             socket=str(self._listener.path),
             log=str(self._logs.path) if self._logs else "",
-            database=str(self._config.database()),
+            database=urls.shown(self._config.storage.url) or str(self._config.database()),
             clients=self._server.connections,
             plugins=self._assembly.plugins(),
             fork_server=fork_server != 0,

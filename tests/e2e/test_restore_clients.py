@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.daemon import ask, wait_connected, wait_recorded
 from tests.e2e.harness import Zellij
 from zdriver.testing import Home, until
+from zdriver.testing.servers import Redis
 
 LAYOUTS = Path(__file__).parents[2] / "layouts"
 
@@ -96,3 +97,28 @@ def test_the_status_line_says_that_an_engine_is_down(home: Home, zellij: Zellij)
     wait_connected(home, "told")
     ask(home, "context.set_intent", text="goes on", place={"cwd": str(home.path), "zellij_session": "told"})
     opened.window.wait_for(lambda screen: "goes on" in screen and "! RabbitMQ down" in screen)
+
+
+def test_the_status_line_says_when_an_engine_goes_and_when_it_is_back(
+    home: Home, zellij: Zellij, tmp_path: Path
+) -> None:
+    layouts = home.config.parent / "layouts"
+    layouts.mkdir(parents=True)
+    shutil.copy(LAYOUTS / "zdriver.kdl", layouts)
+    home.write_config('default_layout "zdriver"')
+    settings = Path(home.env["XDG_CONFIG_HOME"], "zdriver", "config.toml")
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    with Redis(tmp_path / "redis") as server:
+        # other tests run beside this one: what is slow is not the question
+        settings.write_text(f'[context]\nurl = "{server.url}"\ntimeout_ms = 5000\n')
+        opened = zellij.start("told", cwd=home.path)
+        wait_connected(home, "told")
+        place = {"cwd": str(home.path), "zellij_session": "told"}
+        ask(home, "context.set_intent", text="keep it hot", place=place)
+        opened.window.wait_for(lambda screen: "keep it hot" in screen and "Redis" not in screen)
+        server.kill()
+        opened.window.wait_for(lambda screen: "keep it hot" in screen and "! Redis down" in screen)
+        ask(home, "context.set_intent", text="goes on", place=place)
+        opened.window.wait_for(lambda screen: "goes on" in screen and "! Redis down" in screen)
+        server.start()
+        opened.window.wait_for(lambda screen: "goes on" in screen and "Redis" not in screen, deadline=60)

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import claiming, figures, linking, worktrees
+from tests.bench import claiming, figures, hot, linking, relaying, worktrees
 from tests.bench.reopen import reopen
 from tests.bench.report import Figure, table, write
 from tests.bench.world import World, world
@@ -25,9 +25,11 @@ MEASURED: dict[str, Callable[[World], Iterator[Figure]]] = {
     "create": worktrees.create,
     "list": worktrees.listing,
     "claim": claiming.claim,
+    "redis": hot.hot,
     "link": linking.link,
     "reopen": reopen,
     "search": figures.search,
+    "relay": relaying.relay,
     "idle": figures.idle,
 }
 

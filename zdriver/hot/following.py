@@ -23,7 +23,7 @@ from zdriver.storage.port import Reading, Row, Store, Transaction
 
 log = logging.getLogger(__name__)
 
-PACE = 0.01  #: seconds between two writes: what comes meanwhile goes together
+PACE = 0.04  #: seconds from one write to the next: of a burst, what comes meanwhile goes together
 CHECK_EVERY = 2.0  #: seconds after which it is asked whether it was emptied
 KEEP_EVERY = 6 * 3600.0  #: seconds after which what is open is written again, so that it stays
 NOTE_EVERY = 60.0  #: seconds between two notes of how far the log was followed

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 #: Seconds between two looks at the clock at most. A machine that slept is noticed by one, so what was
 #: missed is done within a minute of its waking up.
 LOOK_EVERY = 60.0
-#: Seconds to the next try after a failure: the first, and the longest.
+#: Seconds to the next try after a failure: the first, and the longest; never more than the interval.
 RETRY, RETRY_MAX = 60.0, 3600.0
 #: Seconds that `health` waits to count what is not there yet.
 PATIENCE = 0.05
@@ -113,7 +113,7 @@ class Archiver:
         except ZdriverError as error:
             if not self._ending.is_set():
                 log.warning("the archive has to wait: %s; %s", error.message, error.hint)
-            self._due = self._clock() + round(self._retry * 1_000_000)
+            self._due = self._clock() + round(min(self._retry, self._interval) * 1_000_000)
             self._retry = min(self._retry * 2, RETRY_MAX)
         except Exception:
             log.exception("archiving")

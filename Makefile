@@ -1,7 +1,7 @@
 # What a developer does with this checkout. The work is in .ci/workshop (standard library only);
 # everything it makes lies in ${XDG_CACHE_HOME:-~/.cache}/zdriver.
 .DEFAULT_GOAL := help
-.PHONY: help start test lint bench plugin lock clean
+.PHONY: help start test lint bench faults plugin lock clean
 UV ?= uv
 
 help: ## show this
@@ -18,6 +18,9 @@ lint: ## linters, types, layers, the plugin's native tests
 
 bench: ## each figure beside its limit, measured in the same run (ARGS='rpc cli' for some)
 	@.ci/python bench $(ARGS)
+
+faults: ## kill servers and daemons, count what is lost, write docs/reliability.md (ARGS='redis' for some)
+	@.ci/python faults $(ARGS)
 
 plugin: ## rebuild zdriver/data/zdriver.wasm from zellij-plugin/
 	@.ci/python plugin

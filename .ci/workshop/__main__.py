@@ -88,6 +88,18 @@ def bench(arguments: argparse.Namespace) -> int:
         return shown(*module, *out, *arguments.options, cwd=where, env=environment)
 
 
+def faults(arguments: argparse.Namespace) -> int:
+    """Break things under the installed wheel and count; all of it writes docs/reliability.md."""
+    with phase("programs the tests use"):
+        debian.ensure(debian.FOR_TESTS)
+    _deps, app = _environment(pythons.this(), "dev")
+    with suite.copied() as where:
+        out = () if arguments.options else ("--write", CHECKOUT / "docs" / "reliability.md")
+        environment = {"PATH": starting.path_with(app, None)}
+        module = (app / "bin" / "python", "-m", "tests.faults")
+        return shown(*module, *out, *arguments.options, cwd=where, env=environment)
+
+
 def plugin(_: argparse.Namespace) -> int:
     with phase("the plugin's wasm"):
         checks.build_plugin()
@@ -104,7 +116,15 @@ def clean(_: argparse.Namespace) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make")
-    commands = {"test": test, "lint": lint, "start": start, "bench": bench, "plugin": plugin, "clean": clean}
+    commands = {
+        "test": test,
+        "lint": lint,
+        "start": start,
+        "bench": bench,
+        "faults": faults,
+        "plugin": plugin,
+        "clean": clean,
+    }
     parser.add_argument("command", choices=commands)
     parser.add_argument("options", nargs=argparse.REMAINDER, help="passed on to pytest or to the bench")
     arguments = parser.parse_args()

@@ -13,6 +13,7 @@ from workshop.phase import Failed, run
 #: program → package
 FOR_TESTS = {
     "bash": "bash",
+    "cc": "build-essential",
     "erl_call": "erlang-base",
     "fish": "fish",
     "git": "git",

@@ -190,7 +190,7 @@ def test_rabbitmq_keeps_what_it_confirmed_over_sigkill_and_speaks_tls(
             channel = connection.channel()
             channel.queue_declare("q", durable=True)
             channel.confirm_delivery()
-            persistent = pika.spec.BasicProperties(delivery_mode=2)  # type: ignore[no-untyped-call]  # pika's
+            persistent = pika.spec.BasicProperties(delivery_mode=2)
             for number in range(20):
                 channel.basic_publish("", "q", b"%d" % number, persistent)
             server.flush()

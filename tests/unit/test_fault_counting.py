@@ -1,0 +1,46 @@
+"""What `make faults` calls lost, doubled, sent again and out of order."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.faults.counting import Count, Mark, Seen, count, disordered, marks, repeated
+
+ONE: Mark = ("intent.set", "one")
+TWO: Mark = ("intent.set", "two")
+
+
+def test_what_is_there_once_is_found() -> None:
+    assert count([ONE, TWO], Counter([ONE, TWO])) == Count(2, 0, 0)
+
+
+def test_what_is_not_there_is_lost() -> None:
+    assert count([ONE, TWO], Counter([ONE])) == Count(1, 0, 1)
+    assert count([ONE, TWO], Counter()) == Count(0, 0, 2)
+
+
+def test_what_is_there_twice_is_doubled_whether_it_was_acknowledged_or_not() -> None:
+    assert count([ONE], Counter([ONE, ONE])) == Count(1, 1, 0)
+    assert count([], Counter([TWO, TWO])) == Count(0, 1, 0)
+
+
+def test_what_was_done_but_never_acknowledged_is_neither() -> None:
+    assert count([ONE], Counter([ONE, TWO])) == Count(1, 0, 0)
+
+
+def test_a_message_that_came_again_is_no_second_event() -> None:
+    again = [Seen("a", ONE), Seen("b", TWO), Seen("a", ONE)]
+    assert marks(again) == {ONE: 1, TWO: 1}
+    assert repeated(again) == 1
+
+
+def test_two_events_of_one_operation_are_two() -> None:
+    assert marks([Seen("a", ONE), Seen("b", ONE)]) == {ONE: 2}
+
+
+def test_order_is_that_of_each_aggregate_and_of_first_sights() -> None:
+    order = {"a": ("x", 1), "b": ("x", 2), "c": ("y", 1)}
+    assert disordered(["a", "c", "b"], order) == 0
+    assert disordered(["b", "c", "a"], order) == 1
+    assert disordered(["a", "b", "a"], order) == 0  # sent again
+    assert disordered(["unknown", "a"], order) == 0

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from tests.contract.hot import NOW, SITE, a_view
+from zdriver.core.clock import now_us
 from zdriver.core.engines import Address
 from zdriver.core.ids import new_id
 from zdriver.hot.model import HotIntent, HotView
@@ -214,3 +215,25 @@ def test_its_health_has_figures(hot: RedisHot) -> None:
     assert health.latency_ms is not None
     assert health.skew_ms is not None
     assert abs(health.skew_ms) < 1000
+
+
+def test_clocks_that_do_not_agree_are_reckoned_with(
+    hot: RedisHot, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was done on a machine whose clock is an hour behind is as new as it is."""
+    old, new = a_view(updated_at=NOW - timedelta(minutes=10)), a_view()
+    hot.save([old])
+    hour = 3_600_000_000
+    monkeypatch.setattr("zdriver.hot.redis.now_us", lambda: now_us() - hour)
+    behind = RedisHot(
+        Address(setting="context.url", scheme="redis", url=redis_url), host="two", timeout_ms=1000
+    )
+    behind.connect()
+    behind.save([msgspec.structs.replace(new, updated_at=NOW - timedelta(hours=1))])
+    assert abs((behind.health().skew_ms or 0) - 3_600_000) < 1000
+    found = hot.find(SITE.key)
+    assert [view.id for view in found] == [new.id, old.id]
+    assert abs(found[0].updated_at - NOW) < timedelta(seconds=1)
+    theirs = {view.id: view.updated_at for view in behind.find(SITE.key)}
+    assert abs(theirs[old.id] - (NOW - timedelta(hours=1, minutes=10))) < timedelta(seconds=1)
+    behind.close()

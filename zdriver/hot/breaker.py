@@ -20,8 +20,8 @@ class Breaker:
 
     def __init__(self, now: float) -> None:
         self._lock = threading.Lock()
-        self.state: State = "down"  #: until it answered for the first time
-        self.reason = "it was not asked yet"
+        self.state: State = "ok"  #: until it proves otherwise: a daemon that starts warns of nothing
+        self.reason = ""
         self.since = now
 
     @property

@@ -30,6 +30,7 @@ NOTE_EVERY = 60.0  #: seconds between two notes of how far the log was followed
 BATCH = 32  #: contexts in one pipeline
 PAGE = 500  #: events read at once
 RETRY = 5.0  #: seconds after the store failed
+LAST = 1.0  #: seconds that the daemon's end has for what is still to be written
 JOIN = 5.0
 
 
@@ -97,13 +98,13 @@ class Following:
             else:
                 self._stopping.wait(pause)
         if self._connected:
-            self._step()
+            self._step(last=True)
         self._note(at_once=True)
 
-    def _step(self) -> float | None:
+    def _step(self, *, last: bool = False) -> float | None:
         """One round; seconds to wait before the next, None when there is nothing to wait for but news."""
         try:
-            self._round()
+            self._round(until=time.monotonic() + LAST if last else None)
         except Unavailable as error:
             log.info("the hot copy waits: %s", error.message)
             self._connected = self._marked = False
@@ -117,7 +118,8 @@ class Following:
         self._backoff.reset()
         return None
 
-    def _round(self) -> None:
+    def _round(self, until: float | None) -> None:
+        """`until` is when a last round ends (by time.monotonic()); the others end when the daemon does."""
         self._news.clear()
         if not self._noted[1]:
             self._begin()
@@ -134,7 +136,7 @@ class Following:
         if not self._marked or now - self._kept >= KEEP_EVERY:
             self._kept = now
             self._add(self._views.all_open())
-        while self._dirty and not self._stopping.is_set():
+        while self._dirty and (time.monotonic() < until if until else not self._stopping.is_set()):
             self._write(list(self._dirty)[:BATCH])
         if not self._marked and not self._dirty:
             self._engine.mark()

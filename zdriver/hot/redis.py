@@ -15,9 +15,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
@@ -29,7 +30,7 @@ from zdriver.core.engines import Address, EngineHealth
 from zdriver.core.errors import Unavailable
 from zdriver.core.ids import new_id
 from zdriver.hot.breaker import Breaker
-from zdriver.hot.fields import NoView, from_fields, to_fields
+from zdriver.hot.fields import from_fields, to_fields
 from zdriver.hot.model import HotView
 from zdriver.hot.port import CONTEXT_SECONDS, INTENT_SECONDS
 from zdriver.hot.scripts import DROP, FIND, SAVE, Script
@@ -44,6 +45,7 @@ OLDEST = (6, 0)  #: versions of Redis
 #: What a thread that may wait gives one answer, as a multiple of `context.timeout_ms` …
 PATIENCE = 4
 PATIENCE_LEAST = 3.0  #: … and seconds at least
+CLOCKS_AGREE = 1000.0  #: ms: clocks that are less apart are taken as they are
 FOUND_MAX = 16  #: contexts of one site that are looked at
 
 
@@ -66,8 +68,8 @@ class RedisHot:
         self._breaker = Breaker(time.time())
         self._hint = ""
         self._version = ""
+        self._skew = 0.0  #: ms that the clock of Redis, which all machines share, is ahead of ours
         self._latency: float | None = None
-        self._skew: float | None = None
 
     def _client(self, timeout: float) -> redis.Redis:
         try:
@@ -91,8 +93,7 @@ class RedisHot:
             _refuse_old(self._version)
             for script in (SAVE, DROP, FIND):
                 self._keeps.script_load(script.text)
-            seconds, micros = self._keeps.time()
-            self._skew = (seconds * 1_000_000 + micros - now_us()) / 1000
+            self._set_skew(self._keeps.time())
 
         self._asking(ask)
 
@@ -102,7 +103,7 @@ class RedisHot:
         def ask() -> list[Any]:
             pipe = self._keeps.pipeline(transaction=False)
             for view in views:
-                _add(pipe, SAVE, *_save(view, now, view.id in live))
+                _add(pipe, SAVE, *_save(view, now, self._skew, view.id in live))
             return pipe.execute(raise_on_error=False)
 
         answers = self._scripted(ask, len(views))
@@ -119,10 +120,18 @@ class RedisHot:
 
     def load(self, id_: str) -> HotView | None:
         fields: dict[Any, Any] = self._asking(lambda: self._keeps.hgetall(f"session:{id_}"))
-        return _view(id_, fields) if fields else None
+        return self._view(id_, fields) if fields else None
 
     def intact(self) -> bool:
-        return bool(self._asking(lambda: self._keeps.get(self._sentinel)) == self._mark.encode())
+        def ask() -> list[Any]:
+            pipe = self._keeps.pipeline(transaction=False)
+            pipe.get(self._sentinel)
+            pipe.time()
+            return pipe.execute()
+
+        mark, clock = self._asking(ask)
+        self._set_skew(clock)
+        return bool(mark == self._mark.encode())
 
     def mark(self) -> None:
         self._mark = new_id()
@@ -142,7 +151,7 @@ class RedisHot:
             self._failed(error)
             return ()
         self._worked(begun, self._quick)
-        views = (_view(id_.decode("ascii", "replace"), _pairs(flat)) for id_, flat in found)
+        views = (self._view(id_.decode("ascii", "replace"), _pairs(flat)) for id_, flat in found)
         return [view for view in views if view is not None]
 
     # ---- port.Hot -----------------------------------------------------------------------
@@ -160,7 +169,7 @@ class RedisHot:
             hint=self._hint if state == "down" else "",
             version=self._version,
             latency_ms=self._latency,
-            skew_ms=self._skew,
+            skew_ms=round(self._skew, 3) if self._version else None,
             since=to_datetime(int(breaker.since * 1e6)),
         )
 
@@ -170,6 +179,21 @@ class RedisHot:
             client.connection_pool.disconnect()
 
     # ---- inside -------------------------------------------------------------------------
+
+    def _set_skew(self, clock: tuple[int, int]) -> None:
+        self._skew = (clock[0] * 1_000_000 + clock[1] - now_us()) / 1000
+
+    def _view(self, id_: str, fields: dict[bytes, bytes]) -> HotView | None:
+        """With `updated_at` by our clock, so that it compares with what was done here."""
+        try:
+            view = from_fields(id_, fields)
+            theirs = float(fields.get(b"skew_ms", b"0"))
+            off = theirs - self._skew
+            moved = view.updated_at + timedelta(milliseconds=off if abs(off) >= CLOCKS_AGREE else 0)
+        except (ValueError, OverflowError) as error:
+            log.warning("session:%s in Redis is passed over: %s", id_, error)
+            return None
+        return msgspec.structs.replace(view, updated_at=moved)
 
     def _scripted(self, ask: Callable[[], list[Any]], many: int) -> list[Any]:
         """The answers of a pipeline of `many` scripts, which are loaded when they were forgotten."""
@@ -203,35 +227,37 @@ class RedisHot:
 
     def _failed(self, error: Exception) -> Unavailable:
         said = error if isinstance(error, Unavailable) else told(error, self._address)
-        if self._breaker.state != "down":
+        if self._breaker.reason != said.message:
             log.warning("%s", said.message)
         self._hint = said.hint
         self._breaker.failed(said.message, time.time())
         return said
 
 
-def _save(view: HotView, now: datetime, live: bool) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+def _save(view: HotView, now: datetime, skew: float, live: bool) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     """Keys and arguments of `SAVE`."""
     age = max(0, int((now - view.updated_at).total_seconds()))
     ttl = CONTEXT_SECONDS if live else max(1, CONTEXT_SECONDS - age)
     intent = view.intent
     fresh = INTENT_SECONDS - int((now - intent.at).total_seconds()) if intent else 0
     fields = [part for pair in to_fields(view).items() for part in pair]
-    score = int(view.updated_at.timestamp() * 1000)
+    score = int(view.updated_at.timestamp() * 1000 + skew)
     keys = (f"session:{view.id}", f"intent:{view.id}", f"zdriver:site:{view.site.key}")
-    return keys, (view.id, view.version, ttl, min(INTENT_SECONDS, fresh), score, CONTEXT_SECONDS, *fields)
+    return keys, (
+        view.id,
+        view.version,
+        ttl,
+        min(INTENT_SECONDS, fresh),
+        score,
+        CONTEXT_SECONDS,
+        *fields,
+        "skew_ms",
+        skew,
+    )
 
 
 def _add(pipe: Any, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> None:
     pipe.evalsha(script.digest, len(keys), *keys, *arguments)
-
-
-def _view(id_: str, fields: dict[bytes, bytes]) -> HotView | None:
-    try:
-        return from_fields(id_, fields)
-    except NoView as error:
-        log.warning("session:%s in Redis is passed over: %s", id_, error)
-        return None
 
 
 def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:

@@ -139,7 +139,7 @@ class Taking:
             for statement in ("hot.newest_entry_at", "hot.newest_panes_at")
         ]
         newest = max((row["at"] for row in moments if row is not None and row["at"] is not None), default=0)
-        unread = set()
+        unread = {view.id for view in found if not self._has_more(tx, view, newest)}
         for view in found:
             row = tx.one("context.by_id", id=view.id) or tx.one("meta.get", key=f"{FORGOTTEN}{view.id}")
             taken = tx.one("hot.carried_on", host=self._host, parent_id=view.id)
@@ -148,6 +148,13 @@ class Taking:
             ):
                 unread.add(view.id)
         return _Known(to_datetime(newest), unread)
+
+    def _has_more(self, tx: Reading, view: HotView, newest: int) -> bool:
+        """Whether anything of it is not here. Clocks alone do not tell: entries go from one to another."""
+        if view.taken_at is not None and to_us(view.taken_at) > newest:
+            return True
+        ids = [each.id for each in view.milestones] + ([view.intent.id] if view.intent else [])
+        return any(tx.one("hot.entry_here", id=id_, host=self._host) is None for id_ in ids)
 
     def _is_news(self, view: HotView, known: _Known) -> bool:
         return view.id not in known.unread and not view.empty and view.updated_at > known.newest

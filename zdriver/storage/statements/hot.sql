@@ -24,3 +24,6 @@ SELECT MAX(taken_at) AS at FROM snapshots WHERE host = :host AND root = :root
 
 -- name: carries_on
 UPDATE contexts SET parent_id = :parent_id, parent_version = :parent_version WHERE id = :id
+
+-- name: entry_here
+SELECT e.seq FROM entries e JOIN contexts c ON c.id = e.context_id WHERE e.id = :id AND c.host = :host

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import TypeVar
 
 import psycopg
@@ -23,7 +24,7 @@ from zdriver.storage.postgres.listening import Listener
 from zdriver.storage.postgres.opening import open_session, scrub
 from zdriver.storage.postgres.pool import Pool
 from zdriver.storage.postgres.timing import Sample, counted
-from zdriver.storage.postgres.transaction import PostgresReading
+from zdriver.storage.postgres.transaction import More, PostgresGlance, PostgresReading
 from zdriver.storage.postgres.watch import Session, Watch
 from zdriver.storage.postgres.writing import REQUEST_KEPT_US, Again, Unknown, Write
 
@@ -56,6 +57,7 @@ class PostgresStore:
         self._clock = clock
         self._link = Link(address, "storage")
         self._sample = timing.NEVER
+        self._several: set[CodeType] = set()  #: units that look more than once
         self._wakes: list[Callable[[], None]] = []
         self._wakes_lock = threading.Lock()
         self._expired_at = time.monotonic()
@@ -121,10 +123,18 @@ class PostgresStore:
                 self._pool.give(session)
 
     def _read_once(self, session: Session, unit: Callable[[Reading], T]) -> T:
+        """One round trip for a unit that looks once; a unit that looks again is run anew, on one view."""
+        clock = self._clock or (self._sample.now if self._sample.fresh else None)
+        code = getattr(unit, "__code__", None)
+        if clock is not None and code not in self._several:
+            try:
+                return unit(PostgresGlance(session, clock))
+            except More:
+                if code is not None:
+                    self._several.add(code)
         connection = session.connection
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-        clock, sample = self._clock, self._sample
-        if clock is None and not sample.fresh:
+        if clock is None:
             sent = counted()
             cursor = connection.execute(f"{begin};SELECT {timing.ASK} AS now".encode())
             cursor.nextset()
@@ -132,10 +142,11 @@ class PostgresStore:
             assert row is not None
             sample = Sample(row["now"], counted())
             self._learn(sample, (sample.at - sent) / 1_000_000)
+            clock = sample.now
         else:
             connection.execute(begin.encode())
         try:
-            return unit(PostgresReading(session, clock or sample.now))
+            return unit(PostgresReading(session, clock))
         finally:
             if not connection.closed:
                 connection.execute(b"ROLLBACK")

@@ -20,8 +20,8 @@ from zdriver.storage.postgres.watch import Session
 PLACES = 4096
 #: Their plan depends on the values: how often does a word occur?
 PLANNED_ANEW = frozenset(("search.history",))
-#: Nothing a unit reads depends on them: sent with COMMIT, in one round trip.
-_DEFERRED = frozenset(("search.add", "search.remove"))
+#: Nothing a unit reads depends on them, but for what is named: sent with COMMIT, in one round trip.
+_DEFERRED = {"search.add": "", "search.remove": "", "claim.fence": "claim.take"}
 
 
 class PostgresReading:
@@ -45,6 +45,31 @@ class PostgresReading:
             cursor = ClientCursor(self._connection, row_factory=dict_row)
         cursor.execute(compiled(statement), params)
         return cursor.fetchall() if cursor.description else []
+
+
+class More(BaseException):
+    """A second look: both have to be at one view. No unit shall catch it by the way."""
+
+
+class PostgresGlance(PostgresReading):
+    """For a unit that looks once, and then needs no transaction. Raises More at the second look."""
+
+    def __init__(self, session: Session, clock: Callable[[], int]) -> None:
+        super().__init__(session, clock)
+        self._looked = False
+
+    def one(self, statement: str, /, **params: Any) -> Row | None:
+        self._only(statement)
+        return super().one(statement, **params)
+
+    def all(self, statement: str, /, **params: Any) -> list[Row]:
+        self._only(statement)
+        return super().all(statement, **params)
+
+    def _only(self, statement: str) -> None:
+        if self._looked or not compiled(statement).startswith(b"SELECT"):
+            raise More
+        self._looked = True
 
 
 class First(NamedTuple):
@@ -115,9 +140,16 @@ class PostgresTransaction(PostgresReading):
         self._notes.append((channel, text))
 
     def _settle(self, statement: str) -> None:
-        """What reads events sees those of this unit as well."""
+        """What was put off, where this statement would see it."""
         if self._events and statement in of_events():
             self._append()
+        if any(_DEFERRED[name] == statement for name, _ in self._deferred):
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        deferred, self._deferred = self._deferred, []
+        for name, params in deferred:
+            self._cursor.execute(compiled(name), params)
 
     def _append(self) -> None:
         events, self._events = self._events, []
@@ -138,8 +170,7 @@ class PostgresTransaction(PostgresReading):
             self._cursor.execute(b"COMMIT")
         else:
             with self._connection.pipeline():
-                for name, params in self._deferred:
-                    self._cursor.execute(compiled(name), params)
+                self._catch_up()
                 if self._events:
                     self._append()
                 if keep:

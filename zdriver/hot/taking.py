@@ -27,7 +27,7 @@ from zdriver.core.tokens import search_words
 from zdriver.hot.model import HotIntent, HotMilestone, HotView, Site
 from zdriver.hot.port import Look
 from zdriver.hot.translating import Paths, between
-from zdriver.storage.port import Reading, Store, Transaction
+from zdriver.storage.port import Reading, Row, Store, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class Taking:
             for statement in ("hot.newest_entry_at", "hot.newest_panes_at")
         ]
         newest = max((row["at"] for row in moments if row is not None and row["at"] is not None), default=0)
-        unread = {view.id for view in found if not self._has_more(tx, view, newest)}
+        unread = {view.id for view in found if not self._has_more(tx, view, root, newest)}
         for view in found:
             row = tx.one("context.by_id", id=view.id) or tx.one("meta.get", key=f"{FORGOTTEN}{view.id}")
             taken = tx.one("hot.carried_on", host=self._host, parent_id=view.id)
@@ -149,12 +149,14 @@ class Taking:
                 unread.add(view.id)
         return _Known(to_datetime(newest), unread)
 
-    def _has_more(self, tx: Reading, view: HotView, newest: int) -> bool:
+    def _has_more(self, tx: Reading, view: HotView, root: str, newest: int) -> bool:
         """Whether anything of it is not here. Clocks alone do not tell: entries go from one to another."""
         if view.taken_at is not None and to_us(view.taken_at) > newest:
             return True
-        ids = [each.id for each in view.milestones] + ([view.intent.id] if view.intent else [])
-        return any(tx.one("hot.entry_here", id=id_, host=self._host) is None for id_ in ids)
+        return any(
+            tx.one("hot.entry_here", host=self._host, root=root, **_told(entry)) is None
+            for entry in _entries(view)
+        )
 
     def _is_news(self, view: HotView, known: _Known) -> bool:
         return view.id not in known.unread and not view.empty and view.updated_at > known.newest
@@ -164,7 +166,7 @@ class Taking:
         replaced = self._replaced(tx, view, name, root)
         for old in replaced:
             current = tx.one("entry.current_intent", context_id=old.id)
-            if current is not None and (view.intent is None or current["id"] != view.intent.id):
+            if current is not None and not _is_same(current, view.intent):
                 tx.run("entry.end_intent", context_id=old.id, at=tx.now())
             tx.run("context.close", id=old.id, at=tx.now())
         tx.run("context.add", id=made.id, host=self._host, zellij_session=name, root=root, at=tx.now())
@@ -200,14 +202,31 @@ def write_entries(tx: Transaction, into: Context, view: HotView) -> None:
 
     One that is elsewhere in this store (another machine's, on a shared one) is written with an id of its own.
     """
-    entries: list[HotIntent | HotMilestone] = [
-        *view.milestones,
-        *([view.intent] if view.intent is not None else []),
-    ]
-    for entry in sorted(entries, key=lambda each: each.at):
-        row = tx.one("entry.by_id", id=entry.id)
-        if row is None or row["context_id"] != into.id:
-            _write(tx, into, entry, entry.id if row is None else new_id())
+    for entry in sorted(_entries(view), key=lambda each: each.at):
+        if not _is_in(tx, into, entry):
+            taken = tx.one("entry.by_id", id=entry.id) is not None
+            _write(tx, into, entry, new_id() if taken else entry.id)
+
+
+def _is_in(tx: Reading, into: Context, entry: HotIntent | HotMilestone) -> bool:
+    """An intent that ended here is set again: elsewhere somebody went on with it."""
+    if isinstance(entry, HotIntent):
+        current = tx.one("entry.current_intent", context_id=into.id)
+        return current is not None and _is_same(current, entry)
+    return tx.one("hot.entry_in", context_id=into.id, **_told(entry)) is not None
+
+
+def _is_same(current: Row, intent: HotIntent | None) -> bool:
+    return intent is not None and (current["id"] == intent.id or current["text"] == intent.text)
+
+
+def _entries(view: HotView) -> list[HotIntent | HotMilestone]:
+    return [*view.milestones, *([view.intent] if view.intent is not None else [])]
+
+
+def _told(entry: HotIntent | HotMilestone) -> dict[str, Any]:
+    """What tells an entry: its id; or time and text, where a copy has an id of its own."""
+    return {"id": entry.id, "at": to_us(entry.at), "text": entry.text}
 
 
 def _write(tx: Transaction, into: Context, entry: HotIntent | HotMilestone, id_: str) -> None:

@@ -23,6 +23,7 @@ from zdriver.hot.reading import Views
 from zdriver.hot.redis import RedisHot
 from zdriver.hot.sites import Sites
 from zdriver.hot.taking import Taking
+from zdriver.storage.port import Store
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.testing import until
 
@@ -45,12 +46,12 @@ def remote(folder: Path) -> Path:
 class Machine:
     """Its folder is its user's home; `root` the checkout."""
 
-    def __init__(self, name: str, folder: Path, url: str, *, store: Path | None = None) -> None:
+    def __init__(self, name: str, folder: Path, url: str, *, store: Store | None = None) -> None:
         self.name, self.folder = name, folder
         self.root = str(folder / "app" if name == "laptop" else folder / "code" / "app")
         address = Address(setting="context.url", scheme="redis", url=url)
         self.hot = RedisHot(address, host=name, timeout_ms=500)
-        self.store = SqliteStore(store or folder / "data" / "zdriver.db")
+        self.store: Store = store or SqliteStore(folder / "data" / "zdriver.db")
         self.sites = Sites(user="ada", host=name)
         self.contexts = ContextService(self.store, host=name)
         self.snapshots = SnapshotService(self.store, host=name)

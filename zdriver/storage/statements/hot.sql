@@ -26,4 +26,11 @@ SELECT MAX(taken_at) AS at FROM snapshots WHERE host = :host AND root = :root
 UPDATE contexts SET parent_id = :parent_id, parent_version = :parent_version WHERE id = :id
 
 -- name: entry_here
-SELECT e.seq FROM entries e JOIN contexts c ON c.id = e.context_id WHERE e.id = :id AND c.host = :host
+SELECT e.seq
+FROM contexts c
+JOIN entries e ON e.context_id = c.id
+WHERE c.host = :host AND c.root = :root AND (e.id = :id OR (e.at = :at AND e.text = :text))
+LIMIT 1
+
+-- name: entry_in
+SELECT seq FROM entries WHERE context_id = :context_id AND (id = :id OR (at = :at AND text = :text)) LIMIT 1

@@ -51,7 +51,7 @@ class ArchivedEntry(Entry, frozen=True, kw_only=True):
     """One line of history, and whose it is."""
 
     host: str  #: what the machine calls itself, else its id
-    repo: str  #: URL of the remote, "" where there is none
+    repo: str  #: its remote, in the one form of all ways to write it; "" where there is none
     store: str
 
 

@@ -18,7 +18,7 @@ from zdriver.archive.target import State, Target
 from zdriver.storage.port import Row
 
 #: Rows that go into one transaction of the first pass, and events that are looked at in one later.
-BATCH = 5000
+BATCH = 10_000
 PAGE = 500
 OWED = 200
 

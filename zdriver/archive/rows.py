@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from zdriver.core.clock import to_datetime
 from zdriver.core.tokens import search_words
+from zdriver.forges.urls import identity
 from zdriver.storage.port import Row
 
 Values = tuple[Any, ...]
@@ -47,7 +49,7 @@ def _entry(row: Row) -> Values:
         row["host"],
         _clean(row["zellij_session"]),
         _clean(row["root"]),
-        row["repo"],
+        _repo(row["repo"]),
         # Words of letters and digits are a tsvector as they stand: nothing to quote, nothing to parse.
         search_words(text, listed),
     )
@@ -75,7 +77,7 @@ def _claim(row: Row) -> Values:
         row["worktree_id"],
         row["worktree"],
         row["path"],
-        row["repo"],
+        _repo(row["repo"]),
         _clean(row["agent"]),
         row["token"],
         row["host"],
@@ -100,6 +102,12 @@ def _event(row: Row) -> Values:
         to_datetime(row["at"]),
         bytes(row["envelope"]).decode(),
     )
+
+
+@cache
+def _repo(remote: str) -> str:
+    """One form for every way to write a remote: clones of one repository are one in the archive."""
+    return identity(remote)
 
 
 def _moment(us: int | None) -> datetime | None:

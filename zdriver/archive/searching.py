@@ -15,6 +15,7 @@ from zdriver.context.model import Context
 from zdriver.core.engines import Address
 from zdriver.core.errors import NotFound
 from zdriver.core.tokens import query_words
+from zdriver.forges.urls import identity
 from zdriver.storage.postgres.connection import (
     Connection,
     close_quietly,
@@ -130,7 +131,7 @@ def _history(connection: Connection, asked: Asked, words: list[str]) -> list[Arc
         values |= {"root": asked.root, "below": _literally(asked.root.rstrip("/")) + "/%"}
         if asked.remote:
             place += " OR (e.repo <> '' AND e.repo = %(remote)s)"
-            values["remote"] = asked.remote
+            values["remote"] = identity(asked.remote)
         conditions.append("(" + place + ")")
     if asked.before:
         conditions.append("(e.at, e.id) < (%(at)s, %(before)s)")

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from zdriver.core.config import Config
 from zdriver.core.engines import address
-from zdriver.core.errors import NotFound
+from zdriver.core.errors import NotFound, Unavailable
 from zdriver.storage.port import Reading, Row
 
 T = TypeVar("T")
@@ -62,9 +62,13 @@ def open_source(config: Config) -> Source:
 
 
 def _postgresql(config: Config) -> Readable | None:
-    where = address("storage.url", config)
+    where = address("storage.url", config, others=True)
     if where is None:
         return None
+    if where.scheme != "postgresql":
+        raise Unavailable(
+            f"the store of a plugin ({where.scheme}://) is not archived", hint="leave archive.url empty"
+        )
     from zdriver.storage.postgres.store import PostgresStore
 
     return PostgresStore(where)

@@ -89,6 +89,8 @@ def _work(source: Source, target: Target, order: Order, tell: Callable[[Said], N
         rows = pending(source, target) if order.what == "count" else Counts()
         return _report(source, target, rows=rows, dry_run=True)
     target.meet(order.host, socket.gethostname())
+    for known in source.all("archive.hosts"):
+        target.meet(known["id"], known["name"])
     age = target.age()
     if age is not None and age < order.unless_within:
         return _report(source, target, elsewhere=True)

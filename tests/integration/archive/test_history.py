@@ -117,9 +117,9 @@ def test_clones_of_a_repository_are_one_wherever_they_lie(searching: Searching, 
     contexts = service(world.store)
     contexts.set_intent("Elsewhere", place=Place(cwd="/w/feat-a"))
     world.archiver.run()
-    (found,) = searching.history(Asked(root="/home/other/shop", remote="git@example.org:shop.git"))
+    (found,) = searching.history(Asked(root="/home/other/shop", remote="https://example.org/shop"))
     assert found.text == "Elsewhere"
-    assert found.repo == "git@example.org:shop.git"
+    assert found.repo == "example.org/shop"
 
 
 def test_a_connection_that_was_lost_is_made_anew(searching: Searching, world: World) -> None:

@@ -152,3 +152,6 @@ WHERE sequence = :sequence AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.se
 -- name: count
 SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM claims) AS claims,
     (SELECT count(*) FROM snapshots) AS snapshots, (SELECT count(*) FROM events) AS events
+
+-- name: hosts
+SELECT id, name FROM hosts

@@ -38,7 +38,7 @@ CREATE TABLE archive_entries (
     host text NOT NULL,
     zellij_session text NOT NULL,
     root text NOT NULL,
-    repo text NOT NULL, -- URL of its remote without secrets, '' where there is none
+    repo text NOT NULL, -- its remote, in the one form of all ways to write it; '' where there is none
     words tsvector NOT NULL, -- made by zdriver.core.tokens, the same as in the store
     batch bigint NOT NULL,
     PRIMARY KEY (store, id)

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import claiming, figures, hot, linking, relaying, worktrees
+from tests.bench import archiving, claiming, figures, hot, linking, relaying, worktrees
 from tests.bench.reopen import reopen
 from tests.bench.report import Figure, table, write
 from tests.bench.world import World, world
@@ -30,6 +30,7 @@ MEASURED: dict[str, Callable[[World], Iterator[Figure]]] = {
     "reopen": reopen,
     "search": figures.search,
     "relay": relaying.relay,
+    "archive": archiving.archive,
     "idle": figures.idle,
 }
 

@@ -62,7 +62,7 @@ def test_whatever_a_broker_answers_the_order_is_kept(
         refusal = "full" if pick() < 0.1 else ""
         returned = {number for number in meant if pick() < 0.1}
         for number in returned:
-            flight.returned(sent[number].sequence, "nobody")
+            flight.returned(sent[number].id, "nobody")
         flight.confirmed(answered, multiple=multiple, refusal=refusal)
         taken += [sent[number] for number in meant if not refusal and number not in returned]
     outcome = flight.outcome()

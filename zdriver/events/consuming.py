@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -39,6 +39,10 @@ HEARTBEAT = 60
 FIRST, MOST = 0.2, 30.0
 #: Seconds between two looks at how long the queue is.
 LOOK = 10.0
+#: Seconds until a queue is asked for on a new connection after one that failed, and that the broker
+#: has to give it. A quorum queue of a single RabbitMQ 3.10 that is asked for less than a second after
+#: a crash never elects its leader: the first command it gets ends the waiting for the election.
+SETTLE, ANSWER = 3.0, 15.0
 #: Seconds that a broker has to close a connection in good order.
 GOODBYE = 2.0
 #: Seconds in which a queue that is not empty has to give something to who waits for its end.
@@ -163,11 +167,13 @@ class Consumer:
         try:
             connection = pika.BlockingConnection(parameters)
             self._connection = connection
-            channel = connection.channel()
-            self._declare(channel)
-            channel.basic_qos(prefetch_count=self._prefetch)
-            channel.basic_consume(self._queue, self._on_message)
-            self._up(channel)
+            with _answered(connection):
+                channel = connection.channel()
+                self._declare(channel)
+                connection.process_data_events(time_limit=SETTLE if self._tries > 1 else 0)
+                channel.basic_qos(prefetch_count=self._prefetch)
+                channel.basic_consume(self._queue, self._on_message)
+                self._up(channel)
             yield connection, channel
         except (amqp.AMQPError, OSError, rabbitmq.WorkflowError) as error:
             raise rabbitmq.explain(error, self._address) from error
@@ -255,6 +261,19 @@ def _wait(failures: int) -> float:
     """Seconds; half of it by chance."""
     whole: float = min(FIRST * 2 ** min(failures - 1, 20), MOST)
     return whole / 2 + whole / 2 * random.random()
+
+
+@contextlib.contextmanager
+def _answered(connection: pika.BlockingConnection) -> Iterator[None]:
+    """The connection is cut where the block takes longer than `ANSWER`: a broker may answer no
+    command, and go on with its heartbeats.
+    """
+    within = connection._impl  # the timers of the outer one do not run while it waits for an answer
+    timer = within._adapter_call_later(ANSWER, lambda: rabbitmq.cut(within))
+    try:
+        yield
+    finally:
+        within._adapter_remove_timeout(timer)
 
 
 def _close(connection: pika.BlockingConnection) -> None:

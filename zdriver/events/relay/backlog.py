@@ -14,8 +14,10 @@ from zdriver.events.relay.book import Book, Held, Refusal
 from zdriver.events.relay.rules import NEVER, next_at
 from zdriver.events.sinks import Outcome, Outgoing
 
-#: Events in one batch.
-BATCH = 500
+#: Events read at once: about a millisecond of the interpreter.
+PAGE = 500
+#: Events in one batch. At its end the window runs empty once, so it is several windows long.
+BATCH = 2000
 #: Events of one aggregate in it: they go one after the other.
 OF_ONE = 100
 
@@ -55,7 +57,7 @@ class Backlog:
             if len(batch) >= BATCH:
                 return list(batch.values())
         while len(batch) < BATCH:
-            limit = BATCH - len(batch)
+            limit = min(PAGE, BATCH - len(batch))
             found = self._book.after(self._scanned, limit)
             self._take(found, batch)
             if len(found) < limit:

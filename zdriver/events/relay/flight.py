@@ -22,7 +22,7 @@ class Flight:
         self._window = window
         #: delivery tag → event and when it was sent (s), oldest first
         self._under_way: dict[int, tuple[Outgoing, float]] = {}
-        self._returned: dict[int, str] = {}  #: sequence → why, until its confirmation comes
+        self._returned: dict[str, str] = {}  #: event's id → why, until its confirmation comes
         self._accepted: list[int] = []
         self._refused: list[Refused] = []
         self._left = len(lanes)
@@ -56,16 +56,16 @@ class Flight:
         event = self._ready.popleft()[0]
         self._end(Refused(sequence=event.sequence, error=error, never=True))
 
-    def returned(self, sequence: int, why: str) -> None:
+    def returned(self, id_: str, why: str) -> None:
         """The broker has no queue for it, which it says before it confirms."""
-        self._returned[sequence] = why
+        self._returned[id_] = why
 
     def confirmed(self, tag: int, *, multiple: bool, refusal: str = "") -> float | None:
         """An answer to this one, or to all up to it; when the newest of them was sent (s)."""
         newest = None
         for each in self._meant(tag, multiple):
             event, newest = self._under_way.pop(each)
-            why = self._returned.pop(event.sequence, refusal)
+            why = self._returned.pop(event.id, refusal)
             if why:
                 self._end(Refused(sequence=event.sequence, error=why))
                 continue

@@ -24,9 +24,11 @@ from zdriver.storage.port import Reading, Row, Store, Transaction
 log = logging.getLogger(__name__)
 
 PACE = 0.04  #: seconds from one write to the next: of a burst, what comes meanwhile goes together
+FOLLOW_EVERY = 30.0  #: seconds after which the log is looked at though nobody told of a commit
 CHECK_EVERY = 2.0  #: seconds after which it is asked whether it was emptied
 KEEP_EVERY = 6 * 3600.0  #: seconds after which what is open is written again, so that it stays
 NOTE_EVERY = 60.0  #: seconds between two notes of how far the log was followed
+BREATH = 0.005  #: seconds between two batches, for the threads that answer commands
 BATCH = 32  #: contexts in one pipeline
 PAGE = 500  #: events read at once
 RETRY = 5.0  #: seconds after the store failed
@@ -62,7 +64,7 @@ class Following:
         self._dirty: dict[str, None] = {}
         self._connected = False
         self._marked = False
-        self._checked = self._kept = 0.0
+        self._checked = self._kept = self._followed = 0.0
         self._ahead = 0
         self._backoff = Backoff()
 
@@ -120,11 +122,13 @@ class Following:
 
     def _round(self, until: float | None) -> None:
         """`until` is when a last round ends (by time.monotonic()); the others end when the daemon does."""
-        self._news.clear()
+        now = time.monotonic()
         if not self._noted[1]:
             self._begin()
-        self._follow()
-        now = time.monotonic()
+        if self._news.is_set() or until or now - self._followed >= FOLLOW_EVERY:
+            self._news.clear()
+            self._followed = now
+            self._follow()
         if not self._connected:
             self._engine.connect()
             self._connected, self._marked = True, False
@@ -135,9 +139,11 @@ class Following:
                 self._marked = False
         if not self._marked or now - self._kept >= KEEP_EVERY:
             self._kept = now
-            self._add(self._views.all_open())
+            self._add_all()
         while self._dirty and (time.monotonic() < until if until else not self._stopping.is_set()):
             self._write(list(self._dirty)[:BATCH])
+            if self._dirty:
+                self._stopping.wait(BREATH)
         if not self._marked and not self._dirty:
             self._engine.mark()
             self._marked, self._checked = True, now
@@ -162,7 +168,7 @@ class Following:
         newest = self._newest()
         if newest < self._cursor:  # another log: the store was replaced or recovered
             self._cursor = newest
-            self._add(self._views.all_open())
+            self._add_all()
 
     def _named(self, rows: Sequence[Row]) -> list[str]:
         """Ids of the contexts that these events are about."""
@@ -178,6 +184,18 @@ class Following:
         return ids + (self._store.read(unit) if sessions else [])
 
     def _write(self, ids: Sequence[str]) -> None:
+        try:
+            self._write_all(ids)
+        except ZdriverError:
+            raise
+        except Exception:
+            if len(ids) == 1:
+                log.exception("context %s is left out of the hot copy", ids[0])
+                self._dirty.pop(ids[0], None)
+            for id_ in ids if len(ids) > 1 else ():  # one that cannot be written holds up no other
+                self._write([id_])
+
+    def _write_all(self, ids: Sequence[str]) -> None:
         due = self._views.of(ids, to_datetime(self._clock()), self._ahead)
         refused = self._engine.save(due.save, due.live) if due.save else ()
         if due.drop:
@@ -203,6 +221,9 @@ class Following:
     @property
     def _ahead_key(self) -> str:
         return f"hot_ahead/{self._host}"
+
+    def _add_all(self) -> None:
+        self._add(self._views.all_hot(to_datetime(self._clock())))
 
     def _add(self, ids: Sequence[str]) -> None:
         self._dirty.update(dict.fromkeys(ids))

@@ -14,7 +14,7 @@ from zdriver.context import rows
 from zdriver.context.generations import content_of
 from zdriver.context.layout import Layout, Tab, terminals
 from zdriver.context.model import Context
-from zdriver.core.clock import to_datetime
+from zdriver.core.clock import to_datetime, to_us
 from zdriver.core.errors import StoreDamaged
 from zdriver.core.runtime import home_folder
 from zdriver.hot.fields import MILESTONES_MAX
@@ -60,9 +60,10 @@ class Views:
         self._home = home or os.path.realpath(home_folder() or "/")
         self._layouts: dict[str, Layout | None] = {}
 
-    def all_open(self) -> Sequence[str]:
-        """Ids of this machine's open contexts, newest first."""
-        found = self._store.read(lambda tx: tx.all("context.all_open", host=self._host, root=""))
+    def all_hot(self, now: datetime) -> Sequence[str]:
+        """Ids of this machine's open contexts that are not too long ago, newest first."""
+        since = to_us(now) - CONTEXT_SECONDS * 1_000_000
+        found = self._store.read(lambda tx: tx.all("hot.recent", host=self._host, since=since))
         return [row["id"] for row in found]
 
     def of(self, ids: Sequence[str], now: datetime, ahead: int) -> Due:

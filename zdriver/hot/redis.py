@@ -3,7 +3,7 @@
     session:{id}              HASH  a context, as `fields` writes it            7 days
     intent:{id}               text  its intent                                  24 h from when it was set
     zdriver:site:{key}        ZSET  ids of the contexts of one `Site.key`, by time of change
-    zdriver:sentinel:{host}   text  there as long as nothing was emptied
+    zdriver:sentinel:{mark}   text  of one daemon: there as long as nothing was emptied
 
 Every save is one pipeline of scripts: a script writes a view only when none newer is there, so
 that it does not matter in which order, or how often, they arrive. Redis Cluster is not served:
@@ -13,6 +13,7 @@ the keys of one context lie in several slots.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -45,6 +46,7 @@ OLDEST = (6, 0)  #: versions of Redis
 #: What a thread that may wait gives one answer, as a multiple of `context.timeout_ms` …
 PATIENCE = 4
 PATIENCE_LEAST = 3.0  #: … and seconds at least
+SENTINEL_SECONDS = 86_400  #: after which that of a daemon that is no more goes
 CLOCKS_AGREE = 1000.0  #: ms: clocks that are less apart are taken as they are
 FOUND_MAX = 16  #: contexts of one site that are looked at
 
@@ -60,9 +62,9 @@ class RedisHot:
     def __init__(self, address: Address, *, host: str, timeout_ms: int = 50) -> None:
         """`host` is this machine's id. Raises Unavailable when the address is none; connects later."""
         self._address = address
+        self._host = host
         self._quick = timeout_ms / 1000
-        self._sentinel = f"zdriver:sentinel:{host}"
-        self._mark = new_id()
+        self._sentinel = ""  #: its key
         self._looks = self._client(self._quick)
         self._keeps = self._client(max(PATIENCE_LEAST, PATIENCE * self._quick))
         self._breaker = Breaker(time.time())
@@ -72,6 +74,7 @@ class RedisHot:
         self._latency: float | None = None
 
     def _client(self, timeout: float) -> redis.Redis:
+        _check_files(self._address)
         try:
             return redis.Redis.from_url(
                 self._address.url,
@@ -125,17 +128,18 @@ class RedisHot:
     def intact(self) -> bool:
         def ask() -> list[Any]:
             pipe = self._keeps.pipeline(transaction=False)
-            pipe.get(self._sentinel)
+            pipe.expire(self._sentinel or "zdriver:sentinel:", SENTINEL_SECONDS)  # 1 where it is there
             pipe.time()
             return pipe.execute()
 
-        mark, clock = self._asking(ask)
+        there, clock = self._asking(ask)
         self._set_skew(clock)
-        return bool(mark == self._mark.encode())
+        return bool(there)
 
     def mark(self) -> None:
-        self._mark = new_id()
-        self._asking(lambda: self._keeps.set(self._sentinel, self._mark))
+        # One of its own: of two daemons that share a host's id, none finds the other's, nor takes it away.
+        self._sentinel = f"zdriver:sentinel:{new_id()}"
+        self._asking(lambda: self._keeps.set(self._sentinel, self._host, ex=SENTINEL_SECONDS))
 
     # ---- port.Look ----------------------------------------------------------------------
 
@@ -262,6 +266,17 @@ def _add(pipe: Any, script: Script, keys: Sequence[str], arguments: Sequence[Any
 
 def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _check_files(address: Address) -> None:
+    """The driver looks for them once it is connected, and forgets that connection. Raises Unavailable."""
+    for option in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        file = address.option(option)
+        if file and not os.access(file, os.R_OK):
+            raise Unavailable(
+                f"{address.setting}: {file}, named by {option}, cannot be read",
+                hint="put it there, then `zdriver daemon stop`: the next command starts it anew",
+            )
 
 
 def _refuse_old(version: str) -> None:

@@ -26,7 +26,7 @@ from zdriver.core.runtime import home_folder
 from zdriver.core.tokens import search_words
 from zdriver.hot.model import HotIntent, HotMilestone, HotView, Site
 from zdriver.hot.port import Look
-from zdriver.hot.translating import Paths, between
+from zdriver.hot.translating import Paths, between, from_elsewhere
 from zdriver.storage.port import Reading, Row, Store, Transaction
 
 log = logging.getLogger(__name__)
@@ -110,8 +110,13 @@ class Taking:
         return f"{view.zellij_session}@{view.host_name}"
 
     def _keep_panes(self, view: HotView, name: str, root: str) -> None:
-        if view.layout is None or not any(terminals(tab) for tab in view.layout.tabs):
+        if view.layout is None or view.taken_at is None:
             return
+        if not any(terminals(tab) for tab in view.layout.tabs):
+            return
+        newest = self._store.read(lambda tx: tx.one("snapshot.newest", host=self._host, zellij_session=name))
+        if newest is not None and newest["taken_at"] >= to_us(view.taken_at):
+            return  # what was seen here since is newer
         reason = TAKEN_BACK if view.site.host == self._host else TAKEN_OVER
         self._snapshots.record(name, root, view.layout, reason, taken_at=view.taken_at)
 
@@ -126,8 +131,8 @@ class Taking:
             if tx.one("hot.context", id=view.id, host=self._host) is None:
                 return
             context = Context(id=view.id, zellij_session=view.zellij_session, root=view.site.root)
-            write_entries(tx, context, _remembered(tx, view))
-            tx.emit(resolving.event("context.taken_back", context, context.id))
+            if write_entries(tx, context, _remembered(tx, view)):
+                tx.emit(resolving.event("context.taken_back", context, context.id))
 
         self._store.write(unit, lock=[f"context:{view.id}"])
 
@@ -197,15 +202,16 @@ class _Known(msgspec.Struct):
     unread: set[str]  #: ids of contexts that are no news
 
 
-def write_entries(tx: Transaction, into: Context, view: HotView) -> None:
-    """The entries of a view that are not in `into` yet, oldest first.
+def write_entries(tx: Transaction, into: Context, view: HotView) -> int:
+    """The entries of a view that are not in `into` yet, oldest first; how many those were.
 
     One that is elsewhere in this store (another machine's, on a shared one) is written with an id of its own.
     """
-    for entry in sorted(_entries(view), key=lambda each: each.at):
-        if not _is_in(tx, into, entry):
-            taken = tx.one("entry.by_id", id=entry.id) is not None
-            _write(tx, into, entry, new_id() if taken else entry.id)
+    missing = [entry for entry in _entries(view) if not _is_in(tx, into, entry)]
+    for entry in sorted(missing, key=lambda each: each.at):
+        taken = tx.one("entry.by_id", id=entry.id) is not None
+        _write(tx, into, entry, new_id() if taken else entry.id)
+    return len(missing)
 
 
 def _is_in(tx: Reading, into: Context, entry: HotIntent | HotMilestone) -> bool:
@@ -264,7 +270,7 @@ def _moved(view: HotView, root: str, home: str) -> HotView:
     paths = between((view.site.root, root), (view.home, home))
     return msgspec.structs.replace(
         view,
-        layout=None if view.layout is None else paths.layout(view.layout),
+        layout=None if view.layout is None else from_elsewhere(view.layout, paths),
         milestones=tuple(_with_paths(each, paths) for each in view.milestones),
     )
 

@@ -61,6 +61,8 @@ def test_a_certificate_of_nobody_we_know(authority: Authority, tmp_path: Path) -
     with scratch("redis-tls") as folder, Redis(folder, tls=authority) as server:
         url = server.url.partition("?")[0] + f"?ssl_ca_certs={other.file}"
         assert "TLS was refused" in refused(at(url, "rediss")).message
+        with pytest.raises(Unavailable, match="/gone, named by ssl_ca_certs, cannot be read"):
+            at(server.url.partition("?")[0] + f"?ssl_ca_certs={tmp_path}/gone", "rediss")
 
 
 def test_a_password_that_is_missing() -> None:

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from tests.integration.hot.machines import Machine, fields, git, machine, remote, soon
-from zdriver.context.layout import Layout, Pane, Split, Tab
+from zdriver.context.layout import Layout, Pane, Plugin, Split, Tab
+from zdriver.hot.model import HotView
 
 
 @pytest.fixture
@@ -260,3 +261,80 @@ def test_what_was_forgotten_here_does_not_come_from_elsewhere(desk: Machine, lap
     laptop.taking.carry_on(laptop.root, into="mobile")
     assert laptop.history() == []
     assert desk.milestones("work") == ["five", "four", "two", "one"]
+
+
+def test_what_another_machine_says_of_plugins_and_new_tabs_is_not_taken(
+    desk: Machine, laptop: Machine
+) -> None:
+    bar, evil = Plugin(location="zellij:tab-bar"), Plugin(location="file:/tmp/evil.wasm")
+    tiled = (
+        Pane(plugin=bar, size="1", borderless=True),
+        Split(children=(Pane(plugin=evil),)),
+        Pane(cwd=desk.root),
+        Pane(plugin=Plugin(location="https://example.org/evil.wasm")),
+        Pane(plugin=Plugin(location="status-bar")),
+    )
+    layout = Layout(
+        tabs=(Tab(tiled=tiled, floating=(Pane(plugin=evil),)),),
+        tail='new_tab_template { pane command="evil"; }',
+    )
+    desk.snapshots.record("work", desk.root, layout, "change")
+    left(desk)
+    laptop.taking.carry_on(laptop.root, into="mobile")
+    shown = laptop.snapshots.show(0, zellij_session="work@desk").layout
+    assert shown.tail == ""
+    assert [each for each in shown.tabs[0].tiled if isinstance(each, Pane)] == [
+        tiled[0],
+        Pane(cwd=laptop.root),
+        tiled[4],
+    ]
+    assert (len(shown.tabs[0].tiled), shown.tabs[0].floating) == (3, ())
+
+
+def test_two_daemons_that_share_an_id_leave_each_other_alone(
+    tmp_path: Path, redis_url: str, bare: Path
+) -> None:
+    """Two homes on one machine have the same: none takes the other's mark for its own."""
+    with (
+        machine("desk", tmp_path / "one", redis_url, bare) as one,
+        machine("desk", tmp_path / "two", redis_url, bare) as two,
+    ):
+        one.set_intent("first", "a")
+        two.set_intent("second", "b")
+        one.caught_up()
+        two.caught_up()
+        assert one.hot.intact()
+        assert two.hot.intact()
+
+
+def test_one_that_cannot_be_written_holds_up_no_other(
+    desk: Machine, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = desk.hot.save
+
+    def save(views: list[HotView], live: frozenset[str]) -> object:
+        if any(view.zellij_session == "bad" for view in views):
+            raise RuntimeError("a text that is none")
+        return real(views, live)
+
+    monkeypatch.setattr(desk.hot, "save", save)
+    for name in ("good", "bad", "better"):
+        desk.set_intent(name, name)
+    desk.caught_up()
+    found = {view.zellij_session for view in desk.hot.find(desk.sites.of(desk.root).key)}
+    assert found == {"good", "better"}
+
+
+def test_panes_that_were_seen_here_since_stay_the_newest(tmp_path: Path, bare: Path, redis_url: str) -> None:
+    folder = tmp_path / "desk"
+    with machine("desk", folder, redis_url, bare) as desk:
+        desk.set_intent("Refactor", "work")
+        desk.panes("work", ("vim",))
+        desk.caught_up()
+        id_ = desk.contexts.contexts()[0].id
+        view = desk.hot.load(id_)
+        assert view is not None
+        desk.panes("work", ("htop",))
+        desk.taking.recover(view)
+        newest = desk.snapshots.show(0, zellij_session="work").layout
+        assert newest.tabs[0].tiled == (Pane(cwd=desk.root, command=("htop",)),)

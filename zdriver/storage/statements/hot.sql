@@ -5,6 +5,22 @@ SELECT id, host, zellij_session, root, opened_at, parent_id
 FROM contexts
 WHERE id = :id AND host = :host AND closed_at IS NULL
 
+-- name: recent
+SELECT c.id
+FROM contexts c
+WHERE c.host = :host AND c.closed_at IS NULL AND (
+    EXISTS (SELECT 1 FROM entries e WHERE e.context_id = c.id AND e.at > :since)
+    OR EXISTS (
+        SELECT 1 FROM snapshots s
+        WHERE s.host = c.host AND s.zellij_session = c.zellij_session AND s.taken_at > :since
+    )
+    OR EXISTS (
+        SELECT 1 FROM zellij_servers z
+        WHERE z.host = c.host AND z.name = c.zellij_session AND z.ended_at IS NULL
+    )
+)
+ORDER BY c.id DESC
+
 -- name: carries
 SELECT parent_id FROM contexts WHERE id = :id AND parent_id IS NOT NULL
 

@@ -48,24 +48,18 @@ def joined(home: Home, server: Redis, bare: Path, folder: str) -> Path:
     return checkout
 
 
-def test_what_was_left_is_offered_with_the_paths_of_here(
-    home: Home, zellij: Zellij, server: Redis, bare: Path
-) -> None:
-    project = joined(home, server, bare, "code/app")
+def leave(home: Home, zellij: Zellij, server: Redis, project: Path) -> None:
+    """Two panes, one of which runs something, and an intent; all of it in Redis."""
     opened = zellij.start("work", cwd=project)
     wait_connected(home, "work")
     opened.action("new-pane", "--direction", "right")
     opened.wait_panes(2)
-    opened.line(f"tail -f {project}/README /dev/null")
     tail = ["tail", "-f", f"{project}/README", "/dev/null"]
+    opened.line(" ".join(tail))
     opened.wait_running(*tail)
     wait_recorded(home, "work", lambda panes: commands(panes) == [[], tail])
-    ask(
-        home,
-        "context.set_intent",
-        text="Refactor database layer",
-        place={"cwd": str(project), "zellij_session": "work"},
-    )
+    where = {"cwd": str(project), "zellij_session": "work"}
+    ask(home, "context.set_intent", text="Refactor database layer", place=where)
     with redis.Redis.from_url(server.url, decode_responses=True) as plain:
 
         def there() -> bool:
@@ -74,21 +68,58 @@ def test_what_was_left_is_offered_with_the_paths_of_here(
 
         until(there, what="it is in Redis")
 
-    with Home() as laptop:
-        laptop.write_config()
-        here = joined(laptop, server, bare, "app")
-        tmux = Tmux(laptop)
-        try:
-            other = Zellij(laptop, tmux).start("mobile", cwd=here)
-            other.window.wait_for("Welcome back: Refactor database layer")
-            other.window.wait_for("Enter restore")
-            assert len(other.panes()) == 1
-            other.keys("Enter")
-            other.wait_running("tail", "-f", f"{here}/README", "/dev/null")
-            shell, tailing = other.wait_panes(2)
-            assert (shell.cwd, tailing.cwd) == (str(here), str(here))
-            intent = ask(laptop, "context.intent", place={"cwd": str(here), "zellij_session": "mobile"})
-            assert intent["text"] == "Refactor database layer"
-            assert intent["context"]["zellij_session"] == "mobile"
-        finally:
-            tmux.stop()
+
+def intent(home: Home, project: Path, session: str) -> tuple[str, str]:
+    """Its text, and the Zellij session that it is of."""
+    found = ask(home, "context.intent", place={"cwd": str(project), "zellij_session": session})
+    return found["text"], found["context"]["zellij_session"]
+
+
+@pytest.fixture
+def laptop() -> Iterator[Home]:
+    with Home() as made:
+        made.write_config()
+        yield made
+
+
+@pytest.fixture
+def there(laptop: Home) -> Iterator[Zellij]:
+    """Zellij on the laptop."""
+    tmux = Tmux(laptop)
+    yield Zellij(laptop, tmux)
+    tmux.stop()
+
+
+def test_what_was_left_is_offered_with_the_paths_of_here(
+    home: Home, zellij: Zellij, laptop: Home, there: Zellij, server: Redis, bare: Path
+) -> None:
+    leave(home, zellij, server, joined(home, server, bare, "code/app"))
+    here = joined(laptop, server, bare, "app")
+    opened = there.start("mobile", cwd=here)
+    opened.window.wait_for("Welcome back: Refactor database layer")
+    opened.window.wait_for("Enter restore")
+    assert len(opened.panes()) == 1
+    assert intent(laptop, here, "mobile") == ("Refactor database layer", "mobile")
+    opened.keys("Enter")
+    opened.wait_running("tail", "-f", f"{here}/README", "/dev/null")
+    shell, tailing = opened.wait_panes(2)
+    assert (shell.cwd, tailing.cwd) == (str(here), str(here))
+
+
+def test_what_was_left_is_restored_by_hand_where_zellij_was_open_already(
+    home: Home, zellij: Zellij, laptop: Home, there: Zellij, server: Redis, bare: Path
+) -> None:
+    here = joined(laptop, server, bare, "app")
+    opened = there.start("mobile", cwd=here)
+    wait_connected(laptop, "mobile")
+    leave(home, zellij, server, joined(home, server, bare, "code/app"))
+    place = {"cwd": str(here), "zellij_session": "mobile"}
+    plan = ask(laptop, "restore.plan", place=place)
+    assert (plan["generation"], plan["zellij_session"].startswith("work@")) == (0, True)
+    assert [pane["cwd"] for pane in plan["panes"]] == [str(here), str(here)]
+    sessions = {each["zellij_session"] for each in ask(laptop, "snapshot.list")}
+    assert sessions <= {"mobile"}  # a plan writes nothing
+    ask(laptop, "restore.apply", place=place)
+    opened.wait_running("tail", "-f", f"{here}/README", "/dev/null")
+    opened.wait_panes(3)
+    assert intent(laptop, here, "mobile") == ("Refactor database layer", "mobile")

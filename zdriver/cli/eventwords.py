@@ -16,6 +16,7 @@ _MORE = (
     ("to", "→ {}"),
     ("worktrees", "in {}"),
     ("from_zellij_session", "was {}"),
+    ("from_host", "left on {}"),
     ("panes", "{} panes"),
     ("made", "{} made"),
     ("updated", "{} updated"),

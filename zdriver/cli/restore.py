@@ -88,7 +88,8 @@ def _undo() -> None:
 
 
 def _planned(plan: RestorePlan) -> str:
-    head = f"snapshot {plan.generation} of {printable(plan.zellij_session)}"
+    what = f"snapshot {plan.generation} of" if plan.generation else "left on another machine:"
+    head = f"{what} {printable(plan.zellij_session)}"
     return "\n".join([head, table([_row(pane) for pane in plan.panes])])
 
 

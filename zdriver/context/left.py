@@ -43,4 +43,4 @@ def milestones(view: HotView | None, root: str) -> list[Milestone]:
 
 def _context(view: HotView, root: str) -> Context:
     """Where it stands is said by the name of its Zellij session: `work@host`."""
-    return Context(id=view.id, zellij_session=f"{view.zellij_session}@{view.host_name}", root=root)
+    return Context(id=view.id, zellij_session=view.label, root=root)

@@ -138,7 +138,7 @@ class PanePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class RestorePlan(msgspec.Struct, frozen=True, kw_only=True):
     zellij_session: str  #: the one the snapshot was taken of
-    generation: int
+    generation: int  #: 0: it was left on another machine, and is no generation of this one yet
     panes: tuple[PanePlan, ...]
 
 

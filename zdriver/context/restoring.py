@@ -44,8 +44,12 @@ class RestoreService:
     # ---- api.RestoreApi -----------------------------------------------------------------
 
     def plan(self, generation: int = 0, *, place: Place) -> RestorePlan:
-        content = self._content(generation, place)
         terminal = self._terminals.find(place.zellij_session) if place.zellij_session else None
+        left = None if generation else self._elsewhere.newest(self._root(place))
+        if left is not None and left.layout is not None:  # `apply` makes a generation of it first
+            panes = self._restorer.planned(left.layout, terminal)
+            return RestorePlan(zellij_session=left.label, generation=0, panes=panes)
+        content = self._content(generation, place)
         panes = self._restorer.planned(content.layout, terminal)
         if terminal is not None:
             panes = keeping.mark(panes, self._restorer.kept(content, terminal))
@@ -60,6 +64,8 @@ class RestoreService:
         digest = rows.digest("restore", generation, place, replace) if request else ""
 
         def do() -> RestoreReport:
+            if not generation:
+                self._elsewhere.carry_on(self._root(place), into=place.zellij_session)
             content = self._content(generation, place)
             if replace:
                 report = self._restorer.replace_if_other(terminal, content)
@@ -109,7 +115,6 @@ class RestoreService:
         if generation:
             return self._snapshots.show(generation)
         root = self._root(place)
-        self._elsewhere.carry_on(root, into=place.zellij_session)
         for candidate in self._closed(root):
             if candidate.zellij_session != place.zellij_session:
                 return self._snapshots.show(candidate.generation)

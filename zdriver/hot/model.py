@@ -75,5 +75,10 @@ class HotView(Struct, frozen=True, kw_only=True):
     parent: str = ""  #: id of the context, of another machine, that it carries on
 
     @property
+    def label(self) -> str:
+        """What its Zellij session is called on other machines: `work@desk`."""
+        return f"{self.zellij_session}@{self.host_name}"
+
+    @property
     def empty(self) -> bool:
         return self.intent is None and not self.milestones and not self.panes

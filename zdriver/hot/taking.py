@@ -107,7 +107,7 @@ class Taking:
         """What its Zellij session is called here."""
         if view.site.host == self._host:
             return view.zellij_session
-        return f"{view.zellij_session}@{view.host_name}"
+        return view.label
 
     def _keep_panes(self, view: HotView, name: str, root: str) -> None:
         if view.layout is None or view.taken_at is None:

@@ -144,12 +144,12 @@ class PostgresStore:
             self._learn(sample, (sample.at - sent) / 1_000_000)
             clock = sample.now
         else:
-            connection.execute(begin.encode())
+            connection.execute(begin.encode(), prepare=False)
         try:
             return unit(PostgresReading(session, clock))
         finally:
             if not connection.closed:
-                connection.execute(b"ROLLBACK")
+                connection.execute(b"ROLLBACK", prepare=False)
 
     def write(
         self,

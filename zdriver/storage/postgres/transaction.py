@@ -14,6 +14,7 @@ from zdriver.events.envelope import seal
 from zdriver.storage.port import Event, Row
 from zdriver.storage.postgres.compiling import of_events
 from zdriver.storage.postgres.compiling import statement as compiled
+from zdriver.storage.postgres.keys import lock_key
 from zdriver.storage.postgres.watch import Session
 
 #: Places of a transaction in the event log.
@@ -92,8 +93,15 @@ class PostgresTransaction(PostgresReading):
     """`storage.port.Transaction`. Events are written together, at the end or before any is read."""
 
     def __init__(
-        self, session: Session, clock: Callable[[], int], *, sinks: tuple[str, ...], xid: int
+        self,
+        session: Session,
+        clock: Callable[[], int],
+        *,
+        sinks: tuple[str, ...],
+        xid: int,
+        locked: set[str],
     ) -> None:
+        """locked: aggregates whose locks it has already."""
         super().__init__(session, clock)
         self.session = session
         self._sinks = sinks
@@ -105,6 +113,7 @@ class PostgresTransaction(PostgresReading):
         #: whether this one is there tells whether all is
         self.first: First | None = None
         self.aggregates: set[str] = set()  #: that events were emitted for
+        self._locked = set(locked)
         self.emitted = 0
 
     def one(self, statement: str, /, **params: Any) -> Row | None:
@@ -156,10 +165,19 @@ class PostgresTransaction(PostgresReading):
         columns = [list(column) for column in zip(*events, strict=True)]
         names = ("ids", "types", "aggregates", "subjects", "ats", "envelopes")
         given = dict(zip(names, columns, strict=True))
+        self._lock({event.aggregate for event in events})
         self._cursor.execute(
             compiled("event.append"), {**given, "first": self._next, "sinks": list(self._sinks)}
         )
         self._next += len(events)
+
+    def _lock(self, aggregates: set[str]) -> None:
+        """Until the end of the transaction; who comes second is run again, having it from the beginning."""
+        if fresh := aggregates - self._locked:
+            self._locked |= fresh
+            keys = sorted({lock_key(name) for name in fresh})
+            calls = ", ".join(f"pg_advisory_xact_lock({key})" for key in keys)
+            self._cursor.execute(f"SELECT {calls}".encode(), prepare=False)
 
     def commit(self, keep: dict[str, Any] | None) -> None:
         """What was put off, then COMMIT, in one round trip. `keep`: the request and its result.
@@ -167,7 +185,7 @@ class PostgresTransaction(PostgresReading):
         Raises psycopg.Error; where the connection is lost by it, whether this was saved is not known.
         """
         if not (self._events or self._deferred or self._notes or keep):
-            self._cursor.execute(b"COMMIT")
+            self._cursor.execute(b"COMMIT", prepare=False)
         else:
             with self._connection.pipeline():
                 self._catch_up()
@@ -177,6 +195,6 @@ class PostgresTransaction(PostgresReading):
                     self._cursor.execute(compiled("request.keep"), keep)
                 for channel, text in self._notes:
                     self._cursor.execute(b"SELECT pg_notify(%s, %s)", (f"zdriver_{channel}", text))
-                self._cursor.execute(b"COMMIT")
+                self._cursor.execute(b"COMMIT", prepare=False)
         if self._cursor.statusmessage != "COMMIT":
             raise Internal("a unit went on after one of its statements had failed")

@@ -95,7 +95,7 @@ class Write(Generic[T]):
         try:
             tx, known = self._begin(session)
             if known is not None:
-                connection.execute(b"ROLLBACK")
+                connection.execute(b"ROLLBACK", prepare=False)
                 return cast(T, msgspec.json.decode(known, type=self._result or Any))
             self._value = value = self._unit(tx)
             self._commit(tx, value)
@@ -125,7 +125,9 @@ class Write(Generic[T]):
         self.heard = sample, (sample.at - sent) / 1_000_000
         self._xid = row["xid"]
         clock = self._clock or sample.now
-        self._tx = tx = PostgresTransaction(session, clock, sinks=self._sinks, xid=self._xid)
+        self._tx = tx = PostgresTransaction(
+            session, clock, sinks=self._sinks, xid=self._xid, locked=self._locks
+        )
         return tx, self._known(tx, row) if self._request else None
 
     def _beginning(self, session: Session) -> bytes:
@@ -176,10 +178,8 @@ class Write(Generic[T]):
         if isinstance(error, errors.IntegrityError):
             if error.diag.table_name == "events" and self._tx is not None:
                 # Another one was about the same: next time it is waited for before anything is read.
-                fresh = self._tx.aggregates - self._locks
-                self._locks |= fresh
-                if fresh:
-                    return None
+                self._locks |= self._tx.aggregates
+                return None
             if not self._refused:  # what was looked for came only after the look
                 self._refused = True
                 return None
@@ -189,7 +189,7 @@ class Write(Generic[T]):
     def _roll_back(session: Session) -> None:
         with suppress(psycopg.Error):
             if not session.connection.closed:
-                session.connection.execute(b"ROLLBACK")
+                session.connection.execute(b"ROLLBACK", prepare=False)
 
     # ---- after a connection that was lost at COMMIT -------------------------------------
 

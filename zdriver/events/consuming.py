@@ -39,10 +39,8 @@ HEARTBEAT = 60
 FIRST, MOST = 0.2, 30.0
 #: Seconds between two looks at how long the queue is.
 LOOK = 10.0
-#: Seconds until a queue is asked for on a new connection after one that failed, and that the broker
-#: has to give it. A quorum queue of a single RabbitMQ 3.10 that is asked for less than a second after
-#: a crash never elects its leader: the first command it gets ends the waiting for the election.
-SETTLE, ANSWER = 3.0, 15.0
+#: Seconds that the broker has to give us the queue.
+ANSWER = 15.0
 #: Seconds that a broker has to close a connection in good order.
 GOODBYE = 2.0
 #: Seconds in which a queue that is not empty has to give something to who waits for its end.
@@ -170,7 +168,6 @@ class Consumer:
             with _answered(connection):
                 channel = connection.channel()
                 self._declare(channel)
-                connection.process_data_events(time_limit=SETTLE if self._tries > 1 else 0)
                 channel.basic_qos(prefetch_count=self._prefetch)
                 channel.basic_consume(self._queue, self._on_message)
                 self._up(channel)
@@ -265,8 +262,10 @@ def _wait(failures: int) -> float:
 
 @contextlib.contextmanager
 def _answered(connection: pika.BlockingConnection) -> Iterator[None]:
-    """The connection is cut where the block takes longer than `ANSWER`: a broker may answer no
-    command, and go on with its heartbeats.
+    """The connection is cut where the block takes longer than `ANSWER`.
+
+    A broker may never answer, and go on with its heartbeats: so does RabbitMQ 3.10 for a quorum queue
+    that has no leader, as one that was declared shortly before the broker was killed.
     """
     within = connection._impl  # the timers of the outer one do not run while it waits for an answer
     timer = within._adapter_call_later(ANSWER, lambda: rabbitmq.cut(within))

@@ -172,7 +172,8 @@ class Relay:
         """Until there is something to do."""
         self._count(now=True)
         due = self._backlog.wait()
-        self._news.wait(SWEEP if due is None else min(due, SWEEP))
+        if not self._lost:  # said before `_news` was cleared
+            self._news.wait(SWEEP if due is None else min(due, SWEEP))
         if not self._news.is_set() and due is None:
             self._anew.set()
         if self._lost:

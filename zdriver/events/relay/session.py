@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pika
 from pika import exceptions as amqp
@@ -20,6 +20,7 @@ from pika.frame import Method
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable
 from zdriver.events import rabbitmq
+from zdriver.events.relay.declaring import declare
 from zdriver.events.relay.flight import Flight
 from zdriver.events.relay.gathering import Gathering
 from zdriver.events.sinks import Lost, Outcome, Outgoing
@@ -186,29 +187,15 @@ class Session:
         self._channel = channel
         channel.add_on_close_callback(self._on_channel_closed)
         channel.add_on_return_callback(self._on_return)
-        self._next_step(self._steps(channel))
+        declare(
+            channel,
+            self._names,
+            audit=self._audit,
+            later=channel.connection.ioloop.call_later,
+            done=lambda: channel.confirm_delivery(self._on_confirm, callback=self._on_ready),
+        )
 
-    def _steps(self, channel: Channel) -> list[Callable[[Callable[[object], None]], object]]:
-        names = self._names
-        steps: list[Callable[[Callable[[object], None]], object]] = [
-            lambda done: channel.exchange_declare(names.exchange, "topic", durable=True, callback=done)
-        ]
-        if self._audit:  # the queue is there before anything is published, so nothing passes it by
-            steps += [
-                lambda done: channel.queue_declare(
-                    names.dead, durable=True, arguments=names.dead_arguments(), callback=done
-                ),
-                lambda done: channel.queue_declare(
-                    names.audit, durable=True, arguments=names.audit_arguments(), callback=done
-                ),
-                lambda done: channel.queue_bind(names.audit, names.exchange, "#", callback=done),
-            ]
-        return [*steps, lambda done: channel.confirm_delivery(self._on_confirm, callback=done)]
-
-    def _next_step(self, steps: list[Callable[[Callable[[object], None]], object]]) -> None:
-        if steps:
-            steps[0](lambda _frame: self._next_step(steps[1:]))
-            return
+    def _on_ready(self, _frame: object) -> None:
         assert self._connection is not None
         self._connection.ioloop.call_later(PATIENCE / 6, self._look)
         self._ready.set()

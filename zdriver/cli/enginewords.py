@@ -14,6 +14,7 @@ _LAGGING: dict[Role, str] = {
     "archive": "row",
     "events": "event",
     "audit": "event",
+    "tasks": "task",
 }
 
 

@@ -18,7 +18,7 @@ from zdriver.core.errors import Unavailable
 if TYPE_CHECKING:
     from zdriver.core.config import Config
 
-Role = Literal["storage", "context", "archive", "events", "audit"]
+Role = Literal["storage", "context", "archive", "events", "audit", "tasks"]
 
 #: Engine → as its makers write it.
 TITLES = {"postgresql": "PostgreSQL", "redis": "Redis", "rabbitmq": "RabbitMQ"}

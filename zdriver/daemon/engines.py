@@ -27,6 +27,7 @@ _ENGINES: dict[Role, str] = {
     "archive": "postgresql",
     "events": "rabbitmq",
     "audit": "rabbitmq",
+    "tasks": "rabbitmq",
 }
 
 
@@ -103,7 +104,7 @@ def warning(healths: Sequence[EngineHealth]) -> str:
 def title(health: EngineHealth) -> str:
     """How an engine is called where there is little room: its name, and its role where it has several."""
     name = TITLES.get(health.engine, health.engine)
-    return f"{name} ({health.role})" if health.role in ("archive", "audit") else name
+    return f"{name} ({health.role})" if health.role in ("archive", "audit", "tasks") else name
 
 
 def _importance(health: EngineHealth) -> tuple[bool, int]:

@@ -107,11 +107,11 @@ def assemble() -> Assembly:
     from zdriver.daemon.relaying import assemble_publishing, sinks
     from zdriver.daemon.stores import open_store
     from zdriver.daemon.syncing import Syncing
+    from zdriver.daemon.tasking import assemble_tasks
     from zdriver.daemon.terminals import assemble_terminals
     from zdriver.daemon.worktrees import assemble_worktrees, registry
     from zdriver.importing.service import ImportsService
     from zdriver.sync.service import SyncService
-    from zdriver.tasks.service import TasksService
 
     config = load_config()
     engines = Engines(config)
@@ -144,6 +144,7 @@ def assemble() -> Assembly:
         contexts.archive_forgets = archive.forget
         publishing = assemble_publishing(store, config, engines, storage=shared)
         events.again = publishing.again
+        tasks = assemble_tasks(store, config, engines)
         return Assembly(
             services={
                 "context": (ContextApi, contexts),
@@ -154,7 +155,7 @@ def assemble() -> Assembly:
                 "hooks": (HooksApi, worktrees.hooks),
                 "claims": (ClaimsApi, claims),
                 "sync": (SyncApi, sync),
-                "tasks": (TasksApi, TasksService(store)),
+                "tasks": (TasksApi, tasks.service),
                 "archive": (ArchiveApi, archive.service),
                 "bridge": (BridgeApi, bridges),
                 "events": (EventsApi, events),
@@ -175,9 +176,12 @@ def assemble() -> Assembly:
                 *hot.components,
                 *publishing.components,
                 *archive.components,
+                *tasks.components,
             ],
             plugins=bridges.count,
-            followed=lambda: syncing.count() + publishing.pending() + archive.pending(),
+            followed=lambda: (
+                syncing.count() + publishing.pending() + archive.pending() + len(tasks.components)
+            ),
             engines=engines.healths,
             leaving=bridges.leaving,
             close=store.close,

@@ -55,13 +55,10 @@ class Worktrees(NamedTuple):
     reviews: ReviewsService
 
 
-def registry(store: Store, *, shared: bool = False) -> Registry:
-    """The file is read anew each time: a changed setting counts from the next worktree on.
-
-    shared: other machines use this store, too.
-    """
-    made = Registry(store, path=lambda: load_config().worktrees.path, shared=shared)
-    if shared:
+def registry(store: Store) -> Registry:
+    """The file is read anew each time: a changed setting counts from the next worktree on."""
+    made = Registry(store, path=lambda: load_config().worktrees.path)
+    if store.shared:
         introduce(store, made.host)
     return made
 

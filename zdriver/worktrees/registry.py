@@ -26,19 +26,10 @@ class Registry:
     """Repositories and worktrees of this machine. Thread-safe: all state is in the store."""
 
     def __init__(
-        self,
-        store: Store,
-        *,
-        host: str | None = None,
-        path: Callable[[], str] = lambda: "",
-        shared: bool = False,
+        self, store: Store, *, host: str | None = None, path: Callable[[], str] = lambda: ""
     ) -> None:
-        """path: the setting `worktrees.path` as it is now. shared: other machines use this store, too.
-
-        Raises Unavailable as `host_id` does.
-        """
+        """path: the setting `worktrees.path` as it is now. Raises Unavailable as `host_id` does."""
         self.store = store
-        self.shared = shared
         self.host = host_id() if host is None else host
         self._path = path
 
@@ -117,7 +108,7 @@ class Registry:
             made = kept
         else:
             tx.run("worktree.repo_add", **_columns(made), host=self.host, at=now)
-        if self.shared:
+        if self.store.shared:
             elsewhere.identified(tx, made)
         if made.trunk and not any(
             each["type"] == rules.TRUNK for each in tx.all("worktree.live", repo_id=made.id)
@@ -199,7 +190,7 @@ class Registry:
                 return self._at(path)
         known, foreign = self.reconciled(repo)
         if (found := rules.named(name, (*known, *foreign))) is None:
-            others = elsewhere.lines(self.store, repo, name) if self.shared else ()
+            others = elsewhere.lines(self.store, repo, name) if self.store.shared else ()
             raise rules.unknown(name, (*known, *foreign), others)
         return repo, found if found.id else self.take_in(repo, found)
 

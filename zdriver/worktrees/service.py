@@ -145,7 +145,7 @@ class WorktreesService:
 
     def _beside_others(self, added: Added, cwd: str) -> Added:
         """With a word to who makes what another machine has as well: a claim is one for all of them."""
-        if not self._registry.shared:
+        if not self._registry.store.shared:
             return added
         from zdriver.worktrees import elsewhere
 

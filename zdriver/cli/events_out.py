@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 )
 @json_option
 def failed(limit: int) -> None:
-    """List the events that could not be published, each with its error.
+    """List the events that could not be published.
 
-    Some are tried again by themselves, later each time; until then, what happened after them to the
+    Each with its error. Some are tried again by themselves, later each time; until then, what happened after them to the
     same thing waits. Others are set aside: an event that is too large for the broker, or refused
     again and again while others got through. What came after those goes on.
     """

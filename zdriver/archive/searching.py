@@ -68,6 +68,16 @@ class Searching:
             return []
         return self._ask(lambda connection: _history(connection, asked, words))
 
+    def ending(self, store: str, end: str) -> list[ArchivedEntry]:
+        """Entries of this store whose id ends so; two at most."""
+        query: LiteralString = (
+            "SELECT " + _COLUMNS + " FROM archive_entries e"
+            " WHERE e.store = %s AND right(e.id, length(%s)) = %s ORDER BY e.id LIMIT 2"
+        )
+        return self._ask(
+            lambda connection: [_entry(row) for row in connection.execute(query, (store, end, end))]
+        )
+
     def _ask(self, question: Callable[[Connection], T]) -> T:
         """A connection that was lost since the last question is made anew, once."""
         with self._lock:

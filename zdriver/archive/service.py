@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from zdriver.archive.model import Archived, ArchivedEntry
 from zdriver.context import rules
+from zdriver.context.forgetting import END_MIN
+from zdriver.context.model import Entry, Meant
 from zdriver.core.engines import Address
-from zdriver.core.errors import Unavailable
+from zdriver.core.errors import Ambiguous, Unavailable
 
 if TYPE_CHECKING:
     from zdriver.archive.archiver import Archiver
@@ -43,6 +45,31 @@ class ArchiveService:
 
     def run(self, *, dry_run: bool = False) -> Archived:
         return self._archiver.run(dry_run=dry_run)
+
+    def only_there(self, given: str, store: str) -> Meant | None:
+        """The entry that was pruned here and has this id, or end of an id. Raises Ambiguous, Unavailable.
+
+        store  id of the store whose entries are meant
+        """
+        end = rules.id_end(given)
+        if len(end) < END_MIN:
+            return None
+        found = self._search().ending(store, end)
+        if not found:
+            return None
+        if len(found) > 1:
+            raise Ambiguous(f"{given!r} ends several ids in the archive", hint="give more of the id")
+        (entry,) = found
+        is_intent = entry.type == "intent"
+        return Meant(
+            id=entry.id,
+            entry=Entry(**{name: getattr(entry, name) for name in Entry.__struct_fields__}),
+            context=entry.context,
+            at=entry.at,
+            intents=int(is_intent),
+            milestones=int(not is_intent),
+            snapshots=0,
+        )
 
     def history(
         self,

@@ -20,9 +20,18 @@ END_MIN = 4
 Row = dict[str, Any]
 
 
-def forget(tx: Transaction, ids: tuple[str, ...], host: str) -> Forgotten:
-    """Raises NotFound, Ambiguous, InvalidInput: then nothing is deleted."""
+def forget(
+    tx: Transaction, ids: tuple[str, ...], host: str, *, archived: tuple[Meant, ...] = ()
+) -> Forgotten:
+    """Raises NotFound, Ambiguous, InvalidInput: then nothing is deleted.
+
+    archived  entries that were pruned here: the archive is told, and their events lose their texts there
+    """
     erasing.owe_scrub(tx)
+    for each in archived:
+        erasing.tell_archive(tx, "entry", each.id)
+        assert each.entry is not None
+        tx.emit(resolving.event(f"{each.entry.type}.forgotten", each.context, each.id))
     contexts: dict[str, Row] = {}
     entries: dict[str, Row] = {}
     for given in ids:
@@ -40,6 +49,7 @@ def forget(tx: Transaction, ids: tuple[str, ...], host: str) -> Forgotten:
             _tell(tx, row)
     snapshots = sum(_forget_context(tx, row, host) for row in contexts.values())
     kinds = [row["type"] for row in entries.values()]
+    kinds += [each.entry.type for each in archived if each.entry is not None]
     return Forgotten(intents=kinds.count("intent"), milestones=kinds.count("milestone"), snapshots=snapshots)
 
 

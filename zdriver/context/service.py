@@ -65,6 +65,8 @@ class ContextService:
         self._head = head
         #: Contexts that were left on another machine.
         self.elsewhere: Elsewhere = NOWHERE
+        #: The entry with this id, or end of an id, that only the archive still has.
+        self.only_archived: Callable[[str], Meant | None] = lambda _id: None
         #: Makes the archive forget what was forgotten here; see `Forgotten.archive`.
         self.archive_forgets: Callable[[], Literal["", "done", "owed"]] = lambda: ""
         #: What a Zellij session is called now: a shell keeps the name that it was started under.
@@ -178,14 +180,25 @@ class ContextService:
         if not ids:
             raise InvalidInput("nothing was named", hint="give ids; zdriver history shows them")
         digest = rows.digest("forget", ids) if request else ""
-        forgotten = self._store.write(
-            lambda tx: forgetting.forget(tx, ids, self._host),
-            lock=["forget"],
-            request=request,
-            digest=digest,
-            result=Forgotten,
-            urgent=True,
-        )
+
+        def write(here: tuple[str, ...], there: tuple[Meant, ...]) -> Forgotten:
+            return self._store.write(
+                lambda tx: forgetting.forget(tx, here, self._host, archived=there),
+                lock=["forget"],
+                request=request,
+                digest=digest,
+                result=Forgotten,
+                urgent=True,
+            )
+
+        try:
+            forgotten = write(ids, ())
+        except NotFound:
+            meant = [(id_, self._meant(id_)) for id_ in ids]
+            forgotten = write(
+                tuple(id_ for id_, (_, here) in meant if here),
+                tuple(each for _, (each, here) in meant if not here),
+            )
         archived = self.archive_forgets()
         self._store.scrub()
         return msgspec.structs.replace(forgotten, archive=archived)
@@ -275,7 +288,18 @@ class ContextService:
         return self._store.read(unit)
 
     def meant(self, ids: tuple[str, ...]) -> list[Meant]:
-        return self._store.read(lambda tx: forgetting.meant(tx, tuple(ids), self._host))
+        found = [self._meant(id_)[0] for id_ in ids]
+        return list({each.id: each for each in found}.values())
+
+    def _meant(self, id_: str) -> tuple[Meant, bool]:
+        """(what it means, whether it is here): what was pruned here may be in the archive."""
+        try:
+            return self._store.read(lambda tx: forgetting.meant(tx, (id_,), self._host))[0], True
+        except NotFound:
+            there = self.only_archived(id_)
+            if there is None:
+                raise
+            return there, False
 
     def contexts(self, *, root: str = "") -> list[Context]:
         """The open ones of this machine, newest first."""

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from zdriver.archive.api import ArchiveApi
 from zdriver.archive.service import ArchiveService, NoArchive
+from zdriver.context.model import Meant
 from zdriver.core.config import Config
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.daemon.engines import Engines, asked
@@ -37,6 +38,8 @@ class ArchiveParts(NamedTuple):
     components: tuple[_Archiving, ...] = ()
     #: what was forgotten is forgotten there, too
     forget: Callable[[], Literal["", "done", "owed"]] = lambda: ""
+    #: an entry, by the end of its id, that was pruned here
+    only_there: Callable[[str], Meant | None] = lambda _id: None
     #: how many archives the daemon stays for: what was missed is done within a day
     pending: Callable[[], int] = lambda: 0
 
@@ -58,8 +61,17 @@ def assemble_archive(store: Store, known: Registry, config: Config, engines: Eng
     engines.healths.append(archiver.health)
     service = ArchiveService(archiver, address, lambda folder: _remote(known, folder))
     return ArchiveParts(
-        service, (_Archiving(archiver.start, archiver.stop, service.close),), archiver.forget, lambda: 1
+        service,
+        (_Archiving(archiver.start, archiver.stop, service.close),),
+        archiver.forget,
+        lambda given: service.only_there(given, _id_of(store)),
+        lambda: 1,
     )
+
+
+def _id_of(store: Store) -> str:
+    row = store.read(lambda tx: tx.one("meta.get", key="store_id"))
+    return "" if row is None else str(row["value"])
 
 
 def _why(engines: Engines) -> Unavailable | None:

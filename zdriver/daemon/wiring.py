@@ -142,6 +142,7 @@ def assemble() -> Assembly:
         contexts.name_now = bridges.name_now
         archive = assemble_archive(store, known, config, engines)
         contexts.archive_forgets = archive.forget
+        contexts.only_archived = archive.only_there
         publishing = assemble_publishing(store, config, engines, storage=shared)
         events.again = publishing.again
         tasks = assemble_tasks(store, config, engines)

@@ -8,13 +8,15 @@ from tests.integration.archive.world import World
 from zdriver.archive.archiver import Archiver
 from zdriver.archive.model import Said, Settled
 from zdriver.archive.passing import Pass
+from zdriver.archive.service import ArchiveService
 from zdriver.archive.source import open_source
 from zdriver.archive.target import Target
 from zdriver.context.layout import Layout, Pane, Tab
 from zdriver.context.model import Place
+from zdriver.core.clock import now_us
 from zdriver.core.config import load_config
-from zdriver.core.engines import address
-from zdriver.core.errors import Unavailable
+from zdriver.core.engines import Address, address
+from zdriver.core.errors import NotFound, Unavailable
 from zdriver.core.killpoint import VARIABLE
 from zdriver.storage.port import Row
 from zdriver.testing.servers import PostgreSql
@@ -95,6 +97,33 @@ def test_what_was_pruned_here_is_forgotten_there_by_its_context(world: World) ->
 def _sequence(world: World, type_: str) -> int:
     rows = world.here(f"SELECT sequence FROM events WHERE type = '{type_}' ORDER BY sequence DESC LIMIT 1")
     return int(rows[0]["sequence"])
+
+
+def test_what_was_pruned_here_can_be_forgotten_by_its_id(world: World) -> None:
+    """The store does not know it any more: the archive is asked which entry is meant."""
+    intent, _ = _remember(world)
+    place = Place(cwd="/w/secret-place", zellij_session="undercover")
+    world.contexts.set_intent("another one", place=place)
+    world.another(keep_days=1, clock=lambda: now_us() + 800 * 86_400_000_000).run()
+    assert world.here(f"SELECT id FROM entries WHERE id = '{intent}'") == []
+    with pytest.raises(NotFound):
+        world.contexts.forget((intent[-8:],))
+    where = Address(setting="archive.url", scheme="postgresql", url=world.url)
+    service = ArchiveService(world.archiver, where, lambda _folder: "")
+    store = str(world.here("SELECT value FROM meta WHERE key = 'store_id'")[0]["value"])
+    world.contexts.only_archived = lambda given: service.only_there(given, store)
+    world.contexts.archive_forgets = world.archiver.forget
+    (meant,) = world.contexts.meant((intent[-8:],))
+    assert meant.entry is not None
+    assert meant.entry.text == "xylophone first"
+    assert "xylophone" in everything(world)
+    gone = world.contexts.forget((intent[-8:],), request="once")
+    assert (gone.intents, gone.archive) == (1, "done")
+    assert "xylophone" not in everything(world)
+    assert world.contexts.forget((intent[-8:],), request="once").intents == 1
+    with pytest.raises(NotFound):
+        world.contexts.forget((intent[-8:],))
+    service.close()
 
 
 def test_what_is_forgotten_while_it_is_on_its_way_does_not_stay(

@@ -25,8 +25,8 @@ def engine_rows(engines: Sequence[EngineHealth]) -> list[tuple[str, ...]]:
         mark = {"ok": green("ok"), "slow": yellow("slow"), "down": red("down")}[each.state]
         about = ", ".join((each.address or each.setting, *figures(each)))
         rows.append((dim(each.role), f"{named(each)} {mark}, {about}"))
-        if each.state != "ok" and each.message:
-            since = f" ({age(each.since)})" if each.since else ""
+        if each.message:
+            since = f" ({age(each.since)})" if each.since and each.state != "ok" else ""
             rows.append(("", f"{each.message}{since}"))
             if each.hint:
                 rows.append(("", dim(f"→ {each.hint}")))

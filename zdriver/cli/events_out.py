@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 def failed(limit: int) -> None:
     """List the events that could not be published.
 
-    Each with its error. Some are tried again by themselves, later each time; until then, what happened after them to the
-    same thing waits. Others are set aside: an event that is too large for the broker, or refused
-    again and again while others got through. What came after those goes on.
+    Each with its error. Some are tried again by themselves, later each time; until then, what happened
+    after them to the same thing waits. Others are set aside: an event that is too large for the broker,
+    or refused again and again while others got through. What came after those goes on.
     """
     with services() as driver:
         found = driver.events.failed(limit=limit)

@@ -78,12 +78,15 @@ def test_failed_and_retry(configured: Reader, cli: Cli, rabbitmq_server: RabbitM
         until(lambda: cli.data("events", "failed"), what="the refusal of the first")
         listed = cli.data("events", "failed")
         shown = cli("events", "failed").stdout
+        stands = cli("daemon", "status").stdout
     finally:
         rabbitmq_server.call("application:set_env(rabbit, max_message_size, 134217728)")
     (failed,) = listed
     assert (failed["type"], failed["attempts"], failed["next_at"]) == ("milestone.recorded", 1, None)
     assert "larger than" in failed["error"]
     assert "set aside" in shown
+    assert "events that could not be published: 1\n" in stands
+    assert "`zdriver events failed` lists them" in stands
     assert [len(each.body) < 1000 for each in configured.take()] == [True]
     refused = cli("events", "retry", "99999")
     assert refused.returncode == 3

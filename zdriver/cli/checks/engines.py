@@ -83,6 +83,8 @@ def _of_daemon(setting: str, config: Config, said: tuple[EngineHealth, ...]) -> 
             yield warn(
                 setting, f"{what}: {each.state}: {each.message or 'no reason known'}", each.hint or _RESTART
             )
+        elif each.message and each.hint:
+            yield warn(setting, f"{what}: {each.message}", each.hint)
         elif each.lag:
             yield ok(setting, f"{what}: {to_go(each)}")
         if each.address and _place(each.address) != _place(value_of(config, setting)):

@@ -20,6 +20,13 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     until: int  #: µs
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How many events a sink has not got."""
+
+    lag: int = 0  #: still to go
+    aside: int = 0  #: set aside
+
+
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """What is noted of a refused event."""
 
@@ -76,10 +83,13 @@ class Book:
         row = self.store.read(lambda tx: tx.one("event.newest"))
         return int(row["sequence"] or 0) if row else 0
 
+    def standing(self) -> Standing:
+        row = self.store.read(lambda tx: tx.one("relay.standing", sink=self.sink))
+        return Standing(**row) if row else Standing()
+
     def lag(self) -> int:
-        """Events that are still to go; those set aside are not counted."""
-        row = self.store.read(lambda tx: tx.one("relay.lag", sink=self.sink))
-        return int(row["lag"]) if row else 0
+        """Events that are still to go."""
+        return self.standing().lag
 
     def now(self) -> int:
         """The store's clock, µs."""

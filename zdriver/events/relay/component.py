@@ -16,7 +16,7 @@ from zdriver.core.engines import Address, EngineHealth
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.events.relay import rules
 from zdriver.events.relay.backlog import BATCH, Backlog
-from zdriver.events.relay.book import Book, Refusal
+from zdriver.events.relay.book import Book, Refusal, Standing
 from zdriver.events.relay.leading import Alone, Leader
 from zdriver.events.sinks import EventSink, Outgoing
 
@@ -62,7 +62,7 @@ class Relay:
         self._lost = ""  #: why the connection ended between two batches
         self._failures = 0  #: in a row
         self._owed: list[int] = []  #: the sink has them, and the store does not know it yet
-        self._lag: int | None = None
+        self._standing: Standing | None = None
         self._counted = 0.0
         self._state = _State("down", datetime.now(UTC), f"{address.setting}: not connected yet")
         self._thread = threading.Thread(target=self._run, name=f"relay-{book.sink}", daemon=True)
@@ -90,22 +90,28 @@ class Relay:
     @property
     def pending(self) -> int:
         """Events that are still to go, as of a moment ago."""
-        return self._lag or 0
+        return self._standing.lag if self._standing else 0
 
     def health(self) -> EngineHealth:
         said, state = self._sink.state(), self._state
-        slow = state.state == "ok" and said.slow
+        standing, slow = self._standing, state.state == "ok" and said.slow
+        message, hint = state.message, state.hint
+        if slow:
+            message = f"{self._address.setting}: {said.slow}"
+        elif state.state == "ok" and standing is not None and standing.aside:
+            message = f"events that could not be published: {standing.aside}"
+            hint = "`zdriver events failed` lists them, with why"
         return EngineHealth(
             engine=self._book.sink,
             role="events",
             setting=self._address.setting,
             address=self._address.shown,
             state="slow" if slow else state.state,
-            message=f"{self._address.setting}: {said.slow}" if slow else state.message,
-            hint=state.hint,
+            message=message,
+            hint=hint,
             version=said.version,
             latency_ms=said.latency_ms,
-            lag=self._lag,
+            lag=None if standing is None else standing.lag,
             since=state.since,
         )
 
@@ -203,7 +209,7 @@ class Relay:
         wait = rules.backoff(
             self._failures, self._chance(), first=rules.CONNECT_FIRST, most=rules.CONNECT_MOST
         )
-        self._count(now=self._lag is None)
+        self._count(now=self._standing is None)
         deadline = time.monotonic() + wait
         while (left := deadline - time.monotonic()) > 0 and not self._anew.is_set():
             if self._news.is_set():
@@ -216,7 +222,7 @@ class Relay:
         if not now and time.monotonic() - self._counted < COUNT:
             return
         try:
-            self._lag = self._book.lag()
+            self._standing = self._book.standing()
         except ZdriverError:
-            self._lag = None
+            self._standing = None
         self._counted = time.monotonic()

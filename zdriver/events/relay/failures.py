@@ -10,7 +10,7 @@ import msgspec
 from zdriver.core.clock import to_datetime
 from zdriver.core.errors import Ambiguous, InvalidInput, NotFound
 from zdriver.events.relay.rules import NEVER
-from zdriver.storage.port import Reading, Row, Store, Transaction
+from zdriver.storage.port import Row, Store, Transaction
 
 #: Refused events that are read at once; who has more has one cause for all of them.
 MOST = 10_000
@@ -57,12 +57,6 @@ def retry(store: Store, ids: Sequence[str], *, everything: bool = False) -> int:
         return sum(tx.run("relay.again", sink=sink, sequence=sequence) for sink, sequence in keys)
 
     return store.write(unit)
-
-
-def count(tx: Reading) -> int:
-    """Of those that are set aside."""
-    row = tx.one("relay.aside")
-    return int(row["aside"]) if row else 0
 
 
 def _failed(row: Row) -> Failed:

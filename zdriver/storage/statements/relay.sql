@@ -19,8 +19,11 @@ ORDER BY d.sequence
 UPDATE deliveries SET attempts = :attempts, next_at = :next_at, error = :error
 WHERE sink = :sink AND sequence = :sequence
 
--- name: lag
-SELECT COUNT(*) AS lag FROM deliveries WHERE sink = :sink AND next_at < 9223372036854775807
+-- name: standing
+SELECT COUNT(CASE WHEN next_at < 9223372036854775807 THEN 1 END) AS lag,
+    COUNT(CASE WHEN next_at = 9223372036854775807 THEN 1 END) AS aside
+FROM deliveries
+WHERE sink = :sink
 
 -- name: failed
 SELECT d.sink, d.sequence, d.attempts, d.next_at, d.error, e.id, e.type, e.aggregate, e.at
@@ -32,6 +35,3 @@ LIMIT :limit
 -- name: again
 UPDATE deliveries SET attempts = 0, next_at = 0, error = ''
 WHERE sink = :sink AND sequence = :sequence AND attempts > 0
-
--- name: aside
-SELECT COUNT(*) AS aside FROM deliveries WHERE attempts > 0 AND next_at = 9223372036854775807

@@ -18,6 +18,7 @@ from datetime import datetime
 import msgspec
 
 from zdriver.core.clock import to_us
+from zdriver.core.errors import Unavailable
 from zdriver.events import selecting
 from zdriver.events.envelope import unseal
 from zdriver.events.relay import failures
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 PAGE = 200
 #: Subscriptions of one connection.
 SUBSCRIPTIONS_MAX = 8
+#: Seconds after which a store that was away is read again.
+AWAY = 1.0
 #: Seconds a closing connection waits for its follower.
 JOIN = 5.0
 
@@ -142,8 +145,12 @@ class _Follower:
         try:
             while self._news.wait() and not self._connection.closed:
                 self._news.clear()
-                while self._send_page():
-                    pass
+                try:
+                    while self._send_page():
+                        pass
+                except Unavailable:  # the store is away: nothing is missed, it comes when that is back
+                    self._news.wait(AWAY)
+                    self._news.set()
         except OSError:
             pass  # the peer is gone, or did not read: its own thread ends the connection
         except Exception:

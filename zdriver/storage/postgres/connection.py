@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.storage.postgres import causes, types
+from zdriver.storage.postgres.watch import Session, Watch
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -73,7 +74,8 @@ def connect(
         raise translate(error, address) from error
     try:
         _check(connection, address, oldest)
-        _settle(connection, {**SETTINGS, **(settings or {})})
+        with Watch().guarded(Session(connection), max(2, timeout)):
+            _settle(connection, {**SETTINGS, **(settings or {})})
         types.register(connection)
         connection.autocommit = autocommit
     except psycopg.Error as error:

@@ -141,6 +141,8 @@ class Listener:
             missed = self._listen(session, listening)
             for channel in missed - {EVENTS}:
                 self._tell(channel, "")
+            if EVENTS in missed:
+                self._wake()  # also for who could not read what it was woken for
             told = self._received(session)
             now = time.monotonic()
             said = self._news and now - said_at >= LEAST

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable
+from zdriver.storage.catalog import migrations
 from zdriver.storage.port import SCRUB_OWED
 from zdriver.storage.postgres.compiling import statement
 from zdriver.storage.postgres.connection import Connection, close_quietly, connect
 from zdriver.storage.postgres.keys import lock_key
-from zdriver.storage.postgres.migrating import Schema, migrate
+from zdriver.storage.postgres.migrating import PATIENCE, Schema, migrate, schema_of
 from zdriver.storage.postgres.timing import counted
 from zdriver.storage.postgres.transaction import PLACES
-from zdriver.storage.postgres.watch import Session
+from zdriver.storage.postgres.watch import Session, Watch
 
+#: Its migrations.
+PART = "postgresql"
 #: Where texts of users lie.
 _TABLES = "contexts, entries, search, events, requests, restores, snapshots, blobs, archive_owed, tasks"
 #: In `meta` while a SQLite store is being moved here (`zdriver/moving`).
@@ -30,20 +33,26 @@ FROM event_base b
 """
 
 
-def open_session(address: Address, seconds: float) -> tuple[Session, int, float]:
+def open_session(address: Address, seconds: float, watch: Watch) -> tuple[Session, int, float]:
     """A session on a store of our schema, the server's version, and the seconds that it took to answer.
 
     Raises StoreTooNew, Unavailable, psycopg.Error.
     """
     connection = connect(address, autocommit=True, timeout=seconds, settings=SETTINGS)
+    session = Session(connection)
     try:
-        schema = migrate(connection, "postgresql")
-        began = counted()
-        base = _base(connection)
-        latency = (counted() - began) / 1_000_000
-        _name(connection, schema, address)
+        with watch.guarded(session, seconds):
+            schema = schema_of(connection, PART)
+        if schema.number != len(migrations(PART)):
+            with watch.guarded(session, 2 * PATIENCE):  # another daemon may be at it
+                schema = migrate(connection, PART)
+        with watch.guarded(session, seconds):
+            began = counted()
+            session.base = _base(connection)
+            latency = (counted() - began) / 1_000_000
+            _name(connection, schema, address)
         connection.prepared_max, connection.prepare_threshold = PREPARED, 1
-        return Session(connection, base), connection.info.server_version, latency
+        return session, connection.info.server_version, latency
     except BaseException:
         close_quietly(connection)
         raise

@@ -31,8 +31,8 @@ from zdriver.storage.postgres.writing import REQUEST_KEPT_US, Again, Unknown, Wr
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-#: Seconds for a read, and for what is under way when the store is closed.
-READ, CLOSING = 10.0, 10.0
+#: Seconds for the first connection, for a read, and for what is under way when the store is closed.
+OPENING, READ, CLOSING = 5.0, 10.0, 10.0
 #: Seconds at most between two tries of a unit that another one was in the way of.
 PAUSE = 0.02
 EXPIRE_EVERY = 600.0
@@ -61,11 +61,12 @@ class PostgresStore:
         self._wakes: list[Callable[[], None]] = []
         self._wakes_lock = threading.Lock()
         self._expired_at = time.monotonic()
-        watch = Watch()
-        self._pool = Pool(self._open, watch)
-        self._listener = Listener(self._open, watch, self._wake, self._upkeep)
+        self._watch = Watch()
+        self._pool = Pool(self._open, self._watch)
+        self._listener = Listener(self._open, self._watch, self._wake, self._upkeep)
         try:
-            self.read(lambda tx: tx.now())
+            # At once or not at all: whoever starts a daemon waits for it.
+            self._pool.give(self._pool.take(time.monotonic() + OPENING, OPENING))
         except BaseException:
             self._pool.close(0)
             raise
@@ -74,7 +75,7 @@ class PostgresStore:
 
     def _open(self, seconds: float) -> Session:
         try:
-            session, version, latency = open_session(self._address, seconds)
+            session, version, latency = open_session(self._address, max(1.0, seconds), self._watch)
         except ZdriverError as error:
             self._link.down(error)
             raise
@@ -275,7 +276,7 @@ class PostgresStore:
 
     def _learn(self, sample: Sample, latency: float) -> None:
         self._sample = sample
-        self._link.up(latency=latency, said=sample.said)
+        self._link.up(latency=latency, said=sample.now())
 
     def _wake(self) -> None:
         for wake in self._wakes:

@@ -10,8 +10,12 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from zdriver.storage.postgres.connection import Connection
+if TYPE_CHECKING:
+    from zdriver.storage.postgres.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +68,15 @@ class Watch:
     def end(self, session: Session) -> None:
         with self._lock:
             self._busy.pop(session, None)
+
+    @contextmanager
+    def guarded(self, session: Session, seconds: float) -> Iterator[None]:
+        """What is asked in the block is answered in so many seconds, or ends with an error."""
+        self.begin(session, seconds)
+        try:
+            yield
+        finally:
+            self.end(session)
 
     def _look(self) -> None:
         while True:

@@ -62,6 +62,28 @@ def disordered(seen: Iterable[str], order: Mapping[str, tuple[str, int]]) -> int
     return wrong
 
 
+class Hold(NamedTuple):
+    """One claim, as the store's table has it; times in µs by the store's clock."""
+
+    work: str
+    token: int
+    begun: int
+    ended: int | None
+
+
+def held_twice(holds: Iterable[Hold]) -> int:
+    """How many claims began while another agent had the same work, or got a token that was given before."""
+    wrong = 0
+    newest: dict[str, Hold] = {}
+    for hold in sorted(holds, key=lambda each: (each.work, each.token)):
+        before = newest.get(hold.work)
+        if before is not None:
+            overlaps = before.ended is None or before.ended > hold.begun
+            wrong += overlaps or before.token == hold.token
+        newest[hold.work] = hold
+    return wrong
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """One row of the table."""
 
@@ -82,6 +104,7 @@ class Result(Struct, frozen=True, kw_only=True):
     audit_disordered: int
     archive: Count
     contexts: int
+    held_twice: int  #: claims of what somebody else held
     stale: int  #: contexts whose hot copy is not what was said last
     seconds: float
     notes: tuple[str, ...] = ()
@@ -108,4 +131,4 @@ class Result(Struct, frozen=True, kw_only=True):
     def wrong(self) -> int:
         """0: all is as it should be."""
         disorder = self.broker_disordered + self.audit_disordered
-        return self.lost + self.doubled + disorder + self.stale + self.unanswered
+        return self.lost + self.doubled + disorder + self.held_twice + self.stale + self.unanswered

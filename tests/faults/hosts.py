@@ -15,8 +15,10 @@ from tests.faults.client import Client
 from tests.integration.daemons import program
 from zdriver.testing import Home, processes, until
 
-#: Worktrees that its clients claim.
+#: Worktrees that its clients claim; each host has them, and on one store they are the same work.
 WORKTREES = 4
+#: Clones of one repository are told by it. Nobody asks it for anything.
+REMOTE = "git@forge.example:team/shop.git"
 
 
 class Host:
@@ -56,13 +58,17 @@ class Host:
     def prepare(self) -> None:
         """A repository, a daemon, and worktrees to claim."""
         self.repo.mkdir(parents=True)
-        for words in (("init", "-q", "-b", "main"), ("commit", "-q", "--allow-empty", "-m", "one")):
+        for words in (
+            ("init", "-q", "-b", "main"),
+            ("commit", "-q", "--allow-empty", "-m", "one"),
+            ("remote", "add", "origin", REMOTE),
+        ):
             subprocess.run(["git", *words], cwd=self.repo, env=self.home.env, check=True)
         self.start()
         client = self.client()
         for number in range(WORKTREES):
             made = client.call(
-                "worktrees.add", type="exp", name=f"{self.name}-{number}", cwd=str(self.repo), agent="ada"
+                "worktrees.add", type="exp", name=f"shared-{number}", cwd=str(self.repo), agent="ada"
             )
             self.worktrees.append(made["worktree"]["path"])
         client.close()
@@ -84,12 +90,16 @@ class Host:
 
     def start(self) -> None:
         """Its daemon; it is tried again where the engines are not there yet."""
-        until(lambda: "rror" not in self.run("daemon", "start", check=False), what="the daemon", deadline=60)
-        self.socket = Path(self._status()["socket"])
+        said: dict[str, Any] = {}
 
-    def _status(self) -> dict[str, Any]:
-        answer = json.loads(self.run("daemon", "status", "--json"))
-        return dict(answer["data"])
+        def serves() -> bool:
+            nonlocal said
+            self.run("daemon", "start", check=False)
+            said = json.loads(self.run("daemon", "status", "--json", check=False).splitlines()[0])
+            return bool(said["ok"])
+
+        until(serves, what=f"the daemon of {self.name}", deadline=90, shows=lambda: f"{said}\n{self.log()}")
+        self.socket = Path(said["data"]["socket"])
 
     def client(self) -> Client:
         return Client(self.socket)

@@ -23,6 +23,8 @@ over the daemons' sockets, while one thing after the other goes wrong.
 - **sent again**: messages that came to the queue more than once. That is allowed (at least once); the
   audit has each event once.
 - **out of order**: events that came before an earlier one of their aggregate, to the queue or to the audit.
+- **held twice**: claims that began while another agent had the same work. Both hosts have the same worktrees
+  of clones of one repository, and 16 clients want them.
 - **stale**: contexts whose hash in Redis has another intent than the one acknowledged last, once all is
   quiet.
 
@@ -47,7 +49,7 @@ _ROOM = """
 
 _COLUMNS = (
     *("what happened", "store", "operations", "acknowledged", "found", "doubled", "lost"),
-    *("sent again", "out of order", "stale", "asked again", "s"),
+    *("sent again", "out of order", "held twice", "stale", "asked again", "s"),
 )
 
 
@@ -63,6 +65,7 @@ def row(result: Result) -> tuple[str, ...]:
         str(result.lost),
         str(result.sent_again),
         str(result.broker_disordered + result.audit_disordered),
+        str(result.held_twice),
         f"{result.stale} of {result.contexts}",
         str(result.repeated_calls),
         f"{result.seconds:.0f}",
@@ -85,8 +88,9 @@ def details(result: Result) -> str:
     lines = [f"{result.name} ({result.engine}): {result.acknowledged} of {result.asked} acknowledged"]
     lines[0] += f", {result.refused} refused, {result.unanswered} unanswered, {result.seconds:.1f} s"
     lines += [f"  {name:10} {shown(place)}" for name, place in result.places.items()]
-    lines.append(f"  sent again {result.sent_again}, out of order {result.broker_disordered} + ")
-    lines[-1] += f"{result.audit_disordered}, stale {result.stale} of {result.contexts}"
+    order = f"{result.broker_disordered} + {result.audit_disordered}"
+    lines.append(f"  sent again {result.sent_again}, out of order {order}, held twice {result.held_twice}")
+    lines[-1] += f", stale {result.stale} of {result.contexts}"
     lines += [f"  - {note}" for note in summary(result.notes)]
     return "\n".join(lines)
 

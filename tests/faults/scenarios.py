@@ -140,7 +140,7 @@ def _resets(trial: Trial, load: Load) -> None:
         for proxy in (trial.postgres, trial.redis, trial.rabbitmq):
             proxy.reset()
         trial.notes.append("reset")
-        time.sleep(0.5)
+        time.sleep(1)
 
 
 def _alarm(trial: Trial, load: Load) -> None:
@@ -201,9 +201,9 @@ SCENARIOS: dict[str, Scenario] = {
     "postgresql-hangs": Scenario("PostgreSQL hangs for 6 s", _hang("postgres")),
     "redis-hangs": Scenario("Redis hangs for 6 s", _hang("redis")),
     "rabbitmq-hangs": Scenario("RabbitMQ hangs for 6 s", _hang("rabbitmq")),
-    "slow": Scenario("every answer of an engine takes 500 ms longer", _slow, 0.03),
+    "slow": Scenario("every answer of an engine takes 500 ms longer", _slow, 0.01),
     "commit": Scenario("reset after COMMIT was sent, before its answer", _lost_answers, 0.1),
-    "resets": Scenario("all connections reset twice a second", _resets, 0.1),
+    "resets": Scenario("all connections reset once a second", _resets, 0.02),
     "alarm": Scenario("RabbitMQ's memory alarm: publishers blocked", _alarm),
     "flushed": Scenario("Redis flushed", _flushed),
     "clock": Scenario("one host's clock an hour back, then 12 hours ahead", _clock, engines=BOTH),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.faults.counting import Count, Mark, Seen, count, disordered, marks, repeated
+from tests.faults.counting import Count, Hold, Mark, Seen, count, disordered, held_twice, marks, repeated
 
 ONE: Mark = ("intent.set", "one")
 TWO: Mark = ("intent.set", "two")
@@ -44,3 +44,10 @@ def test_order_is_that_of_each_aggregate_and_of_first_sights() -> None:
     assert disordered(["b", "c", "a"], order) == 1
     assert disordered(["a", "b", "a"], order) == 0  # sent again
     assert disordered(["unknown", "a"], order) == 0
+
+
+def test_work_is_held_twice_when_one_claim_begins_before_the_one_before_it_ended() -> None:
+    assert held_twice([Hold("a", 1, 10, 20), Hold("a", 2, 20, None), Hold("b", 1, 0, None)]) == 0
+    assert held_twice([Hold("a", 1, 10, 20), Hold("a", 2, 19, None)]) == 1
+    assert held_twice([Hold("a", 1, 10, None), Hold("a", 2, 20, None)]) == 1
+    assert held_twice([Hold("a", 1, 10, 20), Hold("a", 1, 30, 40)]) == 1

@@ -10,22 +10,38 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import zdriver
 from zdriver.core.errors import Conflict
 from zdriver.library import Driver
 
 
+class Place(NamedTuple):
+    """Where a racer stands, when that is elsewhere: its daemon is found by the environment."""
+
+    env: dict[str, str]
+    folder: str
+
+    def enter(self) -> None:
+        os.environ.clear()
+        os.environ.update(self.env)
+        os.chdir(self.folder)
+
+
 class Racer:
     """A process of its own, with a connection of its own. It is told what to do by one byte."""
 
-    def __init__(self, number: int, name: str) -> None:
+    def __init__(self, number: int, name: str, place: Place | None = None) -> None:
         self.ours, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
             code = 1
             try:
                 self.ours.close()
+                if place is not None:
+                    place.enter()
                 _be(theirs, f"agent-{number}", name)
                 code = 0
             finally:
@@ -67,7 +83,12 @@ def _do(driver: Driver, word: bytes, agent: str, name: str) -> int:
 
 def main() -> None:
     how, count, rounds, name = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-    racers = [Racer(number, name) for number in range(count)]
+    play(how, [None] * count, rounds, name)
+
+
+def play(how: str, places: Sequence[Place | None], rounds: int, name: str) -> None:
+    """A racer at each of `places`."""
+    racers = [Racer(number, name, place) for number, place in enumerate(places)]
     for racer in racers:
         racer.said()
     for _ in range(rounds):

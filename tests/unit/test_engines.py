@@ -93,6 +93,9 @@ def test_the_short_name_of_postgresql_is_the_same() -> None:
         ("context.url", "unix://", "names no socket"),
         ("context.url", "unix://run/redis.sock", "names no socket"),
         ("events.url", "amqp:///vhost", "names no host"),
+        ("context.url", "redis://h/cache", "names no database by its number"),
+        ("context.url", "rediss://h/0/1", "names no database by its number"),
+        ("context.url", "redis://h?db=x", "names no database by its number"),
     ],
 )
 def test_what_is_wrong_is_one_line_naming_setting_and_cause(setting: str, url: str, says: str) -> None:
@@ -284,8 +287,12 @@ def test_errors_of_the_configuration_have_no_secret(tmp_path: Path, text: str) -
 # -- how they are ------------------------------------------------------------------------------
 
 
-def health(engine: str, role: Role, state: Literal["ok", "down", "slow"], **more: Any) -> EngineHealth:
-    return EngineHealth(engine=engine, role=role, setting=f"{role}.url", address="x://", state=state, **more)
+def health(
+    engine: str, role: Role, state: Literal["ok", "down", "slow"], setting: str = "", **more: Any
+) -> EngineHealth:
+    return EngineHealth(
+        engine=engine, role=role, setting=setting or f"{role}.url", address="x://", state=state, **more
+    )
 
 
 def test_the_status_line_names_the_worst_first_and_says_nothing_of_what_is_well() -> None:
@@ -295,6 +302,18 @@ def test_the_status_line_names_the_worst_first_and_says_nothing_of_what_is_well(
     assert warning([]) == warning([well]) == ""
     assert warning([well, slow, down]) == "PostgreSQL (archive) down, Redis slow"
     assert warning([health("shelf", "events", "down")]) == "shelf down"
+
+
+def test_a_server_that_has_several_roles_is_named_once() -> None:
+    def broker(role: Role, state: Literal["ok", "down", "slow"]) -> EngineHealth:
+        return health("rabbitmq", role, state, setting="events.url")
+
+    assert (
+        warning([broker("tasks", "down"), broker("events", "down"), broker("audit", "down")])
+        == "RabbitMQ down"
+    )
+    assert warning([broker("events", "ok"), broker("audit", "down")]) == "RabbitMQ (audit) down"
+    assert warning([broker("events", "slow"), broker("audit", "down")]) == "RabbitMQ (audit) down"
 
 
 def test_an_engine_that_cannot_be_begun_with_is_down_and_the_others_go_on() -> None:

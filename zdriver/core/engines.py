@@ -6,6 +6,7 @@ An engine is used when a setting names it: `storage.url`, `context.url`, `archiv
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -122,9 +123,20 @@ def _checked(setting: str, text: str, *, others: bool) -> urls.Url:
         raise unknown_scheme(setting, scheme)
     if scheme in _NEEDS_HOST and not parts.hosts.partition(":")[0]:
         raise Unavailable(f"{setting} names no host", hint=f"for example {scheme}://localhost")
+    if scheme in SCHEMES["context.url"] and not _database(parts):
+        # The driver takes what is no number for 0.
+        raise Unavailable(
+            f"{setting} names no database by its number", hint=f"for example {scheme}://localhost/0"
+        )
     if scheme == "unix" and (parts.hosts or not parts.path.strip("/")):
         raise Unavailable(f"{setting} names no socket", hint="for example unix:///run/redis/redis.sock")
     return replace(parts, scheme=scheme)
+
+
+def _database(redis: urls.Url) -> bool:
+    """Whether Redis's database is a number, or left out."""
+    named = redis.option("db") or "0", (redis.path[1:] if redis.scheme != "unix" else "") or "0"
+    return all(re.fullmatch(r"[0-9]{1,5}", each) for each in named)
 
 
 def unknown_scheme(setting: str, scheme: str) -> Unavailable:

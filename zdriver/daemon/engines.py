@@ -97,8 +97,10 @@ def asked(healths: Sequence[Health]) -> tuple[EngineHealth, ...]:
 
 def warning(healths: Sequence[EngineHealth]) -> str:
     """ "Redis down, PostgreSQL (archive) slow": the worst first; "" when all is well."""
-    bad = sorted((each for each in healths if each.state != "ok"), key=_importance)
-    return ", ".join(dict.fromkeys(f"{title(each)} {each.state}" for each in bad))
+    worst: dict[str, EngineHealth] = {}
+    for each in sorted((each for each in healths if each.state != "ok"), key=_importance):
+        worst.setdefault(each.setting, each)
+    return ", ".join(f"{title(each)} {each.state}" for each in worst.values())
 
 
 def title(health: EngineHealth) -> str:

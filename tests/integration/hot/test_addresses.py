@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def at(url: str, scheme: str = "redis") -> RedisHot:
 
 def refused(hot: RedisHot) -> Unavailable:
     """What connecting says; health says the same."""
-    with pytest.raises(Unavailable) as caught:
+    with contextlib.closing(hot), pytest.raises(Unavailable) as caught:
         hot.connect()
     said = caught.value
     assert said.exit_code == 5

@@ -138,3 +138,21 @@ def test_an_archive_that_is_away_is_said_so(world: World) -> None:
     )
     with pytest.raises(Unavailable, match=r"archive\.url"):
         away.history(Asked())
+
+
+def test_a_frequent_beginning_after_a_rare_word_finds_the_same(searching: Searching, world: World) -> None:
+    """Once PostgreSQL knows the frequencies, such a question is asked in another way."""
+    for number in range(60):
+        world.contexts.record_milestone(
+            f"database {number} {'zebra' if number % 20 == 3 else ''}", place=Place(cwd="/w/many")
+        )
+    world.archiver.run()
+    with psycopg.connect(world.url, autocommit=True) as connection:
+        connection.execute("ANALYZE archive_entries")
+    for query in ("zebra data", "zebra database", "database zeb", "database zebra 4", "zebra 3 d"):
+        found = [each.id for each in searching.history(Asked(query=query))]
+        assert found == [each.id for each in world.contexts.history(query)]
+        assert found
+    known = searching._frequencies
+    assert known is not None
+    assert known.beginning_is_last(["zebra", "data"])

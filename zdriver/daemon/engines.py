@@ -7,6 +7,7 @@ goes on, and `zdriver daemon status`, `zdriver doctor` and the status line say w
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -16,6 +17,9 @@ from zdriver.core.engines import PLUGGABLE, TITLES, Address, EngineHealth, Role,
 from zdriver.core.errors import ZdriverError
 
 log = logging.getLogger(__name__)
+
+#: Seconds for which a warning holds.
+AGAIN = 0.5
 
 T = TypeVar("T")
 Health = Callable[[], EngineHealth]
@@ -39,6 +43,7 @@ class Engines:
         #: one for each that is configured; what talks to an engine adds its own
         self.healths: list[Health] = []
         self._config = config
+        self._said = ("", -AGAIN)  #: the newest warning, and when that was (s)
         #: None where nothing is set, or what is set is wrong (and in `healths`)
         self.context = self._address("context.url", "context")
         self.archive = self._address("archive.url", "archive")
@@ -59,8 +64,12 @@ class Engines:
         return None
 
     def warning(self) -> str:
-        """What the status line warns of."""
-        return warning(asked(self.healths))
+        """What the status line warns of. However many sessions ask, engines are asked once in `AGAIN`."""
+        said, at = self._said
+        if not self.healths or time.monotonic() < at + AGAIN:
+            return said
+        self._said = warning(asked(self.healths)), time.monotonic()
+        return self._said[0]
 
     def _address(self, setting: str, role: Role) -> Address | None:
         if not configured(setting, self._config):

@@ -208,7 +208,11 @@ class Following:
     def _take_back(self, id_: str) -> None:
         """The hot copy is newer than the journal: that went back, as a store that was recovered does."""
         view = self._engine.load(id_)
-        if view is None or view.site.host != self._host:
+        if view is None:  # what stands there is none, whatever its version says
+            self._engine.drop([id_])
+            self._add([id_])
+            return
+        if view.site.host != self._host:
             return
         log.warning("context %s: the hot copy is newer than the journal; what is missing is taken back", id_)
         self._recover(view)

@@ -35,7 +35,7 @@ class Keep(Protocol):
         ...
 
     def load(self, id_: str) -> HotView | None:
-        """Raises Unavailable."""
+        """None where there is none, or what stands there is no view. Raises Unavailable."""
         ...
 
     def intact(self) -> bool:

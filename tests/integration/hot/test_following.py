@@ -198,3 +198,16 @@ def test_a_store_that_fails_does_not_end_the_following(
     id_ = desk.set_intent("Refactor").context.id
     soon(lambda: plain.get(f"intent:{id_}") == "Refactor", "it is there")
     assert failures
+
+
+def test_what_others_wrote_over_it_is_put_right(desk: Machine, plain: redis.Redis) -> None:
+    """Also where it says that it is newer."""
+    id_ = desk.set_intent("Refactor", "work").context.id
+    desk.caught_up()
+    plain.hset(f"session:{id_}", mapping={"version": "999999999", "milestones": "[7]"})
+    desk.milestone("one", "work")
+    soon(lambda: shown(plain, id_, 1), "it is right again")
+    plain.hset(f"session:{id_}", mapping={"version": "999999999"})
+    desk.milestone("two", "work")
+    soon(lambda: shown(plain, id_, 2), "it is right again")
+    assert desk.milestones("work") == ["two", "one"]

@@ -74,11 +74,11 @@ def main() -> int:
             for engine in SCENARIOS[name].engines:
                 if given.engine in (None, engine):
                     results += run_one(name, engine, without=frozenset(given.without))
+                    _write(given.write, results, controls, made)
         for part in PARTS if given.write and not given.without else ():
             found = run_one("nothing", "postgresql", without=frozenset({part}), operations=FEW)
             controls += [(part, result) for result in found]
-        if given.write:
-            given.write.write_text(report.document(results, controls, _versions(made)))
+        _write(given.write, results, controls, made)
     print(report.table(results))
     for name in run_one.broken:
         print(f"{name} could not be tried; why is above")
@@ -86,6 +86,14 @@ def main() -> int:
     for part in blind:
         print(f"without {part} nothing was lost: the counts cannot be trusted")
     return int(bool(run_one.broken or blind) or any(result.wrong for result in results))
+
+
+def _write(
+    file: Path | None, results: list[Result], controls: list[tuple[str, Result]], made: Servers
+) -> None:
+    """After each result: an hour's work is not lost to whatever ends it."""
+    if file is not None:
+        file.write_text(report.document(results, controls, _versions(made)))
 
 
 def _versions(made: Servers) -> str:

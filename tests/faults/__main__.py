@@ -6,6 +6,7 @@ Exits 0 when nothing was lost, doubled, out of order or left unanswered, else 1.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -66,6 +67,8 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := set(given.names) - SCENARIOS.keys():
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    # As an exception, so that what was started ends, too.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     results: list[Result] = []
     controls: list[tuple[str, Result]] = []
     with servers() as made:

@@ -39,7 +39,7 @@ class Host:
         self.worktrees: list[str] = []
 
     def _configure(self, settings: Mapping[str, str | bool]) -> None:
-        lines = ["[daemon]", "idle_exit = 0"]
+        lines = ["[daemon]", "idle_exit = 600"]
         for name, value in settings.items():
             section, key = name.split(".")
             lines += [f"[{section}]"] if f"[{section}]" not in lines else []

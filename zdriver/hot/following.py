@@ -107,18 +107,20 @@ class Following:
         """One round; seconds to wait before the next, None when there is nothing to wait for but news."""
         try:
             self._round(until=time.monotonic() + LAST if last else None)
-        except Unavailable as error:
+            self._backoff.reset()
+            return None
+        except Unavailable as error:  # of the engine, or of a store that is away
             log.info("the hot copy waits: %s", error.message)
             self._connected = self._marked = False
-            return self._backoff.next(random.random())
+            pause = self._backoff.next(random.random())
         except ZdriverError as error:
             log.warning("the hot copy waits: %s", error.message)
-            return RETRY
+            pause = RETRY
         except Exception:
             log.exception("keeping the hot copy")
-            return RETRY
-        self._backoff.reset()
-        return None
+            pause = RETRY
+        self._news.set()  # the log may not have been followed to its end
+        return pause
 
     def _round(self, until: float | None) -> None:
         """`until` is when a last round ends (by time.monotonic()); the others end when the daemon does."""

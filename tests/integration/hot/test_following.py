@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 import redis
 
 from tests.integration.hot.machines import Machine, fields, machine, soon
-from zdriver.core.errors import ZdriverError
+from zdriver.core.errors import Unavailable, ZdriverError
+from zdriver.storage.port import Reading
 from zdriver.testing.servers import Proxy, Redis, scratch
 
 MANY = 200
@@ -181,23 +183,37 @@ def test_it_may_be_missing_from_the_beginning(tmp_path: Path) -> None:
                 server.stop()
 
 
+@pytest.mark.parametrize(
+    ("nth", "error"),
+    [
+        (1, ZdriverError("the disk is on fire")),
+        (2, ZdriverError("the disk is on fire")),
+        (1, Unavailable("away")),
+        (2, Unavailable("away")),
+        (1, KeyError("a defect")),
+    ],
+)
 def test_a_store_that_fails_does_not_end_the_following(
-    desk: Machine, plain: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    desk: Machine, plain: redis.Redis, monkeypatch: pytest.MonkeyPatch, nth: int, error: Exception
 ) -> None:
-    real = desk.views.of
-    failures: list[object] = []
+    """Whichever of its reads it is."""
+    real, reads = desk.store.read, 0
 
-    def fails_once(*given: object) -> object:
-        if not failures:
-            failures.append(given)
-            raise ZdriverError("the disk is on fire")
-        return real(*given)  # type: ignore[arg-type]
+    def fails_once(unit: Callable[[Reading], object]) -> object:
+        nonlocal reads
+        if threading.current_thread().name == "hot":
+            reads += 1
+            if reads == nth:
+                raise error
+        return real(unit)
 
+    desk.set_intent("before")
+    desk.caught_up()
     monkeypatch.setattr("zdriver.hot.following.RETRY", 0.05)
-    monkeypatch.setattr(desk.views, "of", fails_once)
+    monkeypatch.setattr(desk.store, "read", fails_once)
     id_ = desk.set_intent("Refactor").context.id
     soon(lambda: plain.get(f"intent:{id_}") == "Refactor", "it is there")
-    assert failures
+    assert reads > nth
 
 
 def test_what_others_wrote_over_it_is_put_right(desk: Machine, plain: redis.Redis) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable
+from zdriver.events.relay import rules
 from zdriver.events.relay.book import Book, Refusal
 from zdriver.events.relay.component import Relay
 from zdriver.events.sinks import Lost, Outcome, Outgoing, SinkState
@@ -143,6 +144,38 @@ def test_a_connection_that_is_lost_while_nothing_is_sent_is_opened_again(stage: 
     stage.drained()
     assert stage.sink.got == [1]
     assert stage.sink.opens == []
+
+
+class Unsteady:
+    """A leader whose server answers once, and then never again."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def lead(self) -> bool:
+        self.asked += 1
+        if self.asked > 1:
+            raise Unavailable("storage.url: the connection was lost")
+        return True
+
+    def release(self) -> None:
+        pass
+
+
+def test_whatever_fails_it_is_waited_before_the_next_attempt(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "CONNECT_FIRST", 3600.0)
+    monkeypatch.setattr(rules, "CONNECT_MOST", 3600.0)
+    leader = Unsteady()
+    stage.relay = Relay(stage.book, stage.sink, WHERE, leader=leader)
+    stage.relay.start()
+    stage.until(lambda: stage.relay.health().message.startswith("storage.url"))
+    stage.emit()
+    stage.until(lambda: stage.relay.pending == 1, "the count while it waits")
+    assert (stage.sink.opened, leader.asked) == (1, 2)
+    stage.relay.again()  # somebody asks for it: at once
+    stage.until(lambda: leader.asked > 2)
 
 
 def test_it_can_be_ended_before_it_began_and_while_it_waits(stage: Stage) -> None:

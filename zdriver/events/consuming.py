@@ -43,6 +43,8 @@ LOOK = 10.0
 ANSWER = 15.0
 #: Seconds that a broker has to close a connection in good order.
 GOODBYE = 2.0
+#: Seconds that the end waits for one that is just connecting.
+CONNECTING = 1.0
 #: Seconds in which a queue that is not empty has to give something to who waits for its end.
 PATIENCE = 15.0
 
@@ -104,7 +106,10 @@ class Consumer:
         """What was dealt with is acknowledged; the rest stays in the queue."""
         self.end()
         if self._thread.is_alive():
-            self._thread.join()
+            # One that still connects has nothing to finish, and a network that swallows packets is slow.
+            self._thread.join(CONNECTING)
+            if self._connection is not None:
+                self._thread.join()
 
     def end(self) -> None:
         """Make `run` return soon."""
@@ -155,7 +160,7 @@ class Consumer:
             self._stopping.wait(_wait(failures))
 
     @contextlib.contextmanager
-    def _connected(self) -> Any:
+    def _connected(self) -> Iterator[tuple[pika.BlockingConnection, BlockingChannel]]:
         """A connection and a channel that the messages come on. pika's errors leave it as ours."""
         hosts = rabbitmq.parameters(self._address, name=self._name, heartbeat=HEARTBEAT)
         parameters = hosts[self._tries % len(hosts)]
@@ -165,6 +170,7 @@ class Consumer:
         try:
             connection = pika.BlockingConnection(parameters)
             self._connection = connection
+            self._greet(connection)
             with _answered(connection):
                 channel = connection.channel()
                 self._declare(channel)
@@ -234,9 +240,14 @@ class Consumer:
         self.ready = int(found.method.message_count)
         return self.ready
 
-    def _up(self, channel: BlockingChannel) -> None:
-        properties = channel.connection._impl.server_properties or {}
+    def _greet(self, connection: pika.BlockingConnection) -> None:
+        """Who is there. Raises Unavailable where it is too old for what is declared."""
+        properties = connection._impl.server_properties or {}
         self.version = str(properties.get("version", ""))
+        if (error := rabbitmq.too_old(self.version, self._address)) is not None:
+            raise error
+
+    def _up(self, channel: BlockingChannel) -> None:
         self._length(channel)
         self._well()
 

@@ -6,6 +6,7 @@ pika is imported here, so this module only where `events.url` names a broker.
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 #: What pika raises of a connection that did not come about, beside `AMQPError`.
 WorkflowError = workflow.AMQPConnectorException
 
+#: Quorum queues that lose nothing on the way to the dead letters came with it.
+OLDEST = (3, 10)
 PORTS = {"amqp": 5672, "amqps": 5671}
 #: Seconds between heartbeats: a broker that is gone without a word is noticed after two or three.
 HEARTBEAT = 10
@@ -129,6 +132,19 @@ def explain(error: BaseException, address: Address) -> Unavailable:
     """Any error of pika's, of TLS and of sockets: one line naming the setting and the cause."""
     cause, hint = _words(_root(error), address)
     return Unavailable(f"{address.setting}: {cause}", hint=hint)
+
+
+def too_old(version: str, address: Address) -> Unavailable | None:
+    """What is wrong with a broker of this version; None when it is new enough, or does not say."""
+    numbers = tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2])
+    if not numbers or numbers >= OLDEST:
+        return None
+    there = urls.parse(address.url).hosts
+    return Unavailable(
+        f"{address.setting}: the broker at {there} is RabbitMQ {version},"
+        f" zdriver needs {OLDEST[0]}.{OLDEST[1]}",
+        hint="upgrade it, or name another one",
+    )
 
 
 def cut(connection: pika.connection.Connection) -> None:

@@ -52,10 +52,10 @@ class Backlog:
         """The next batch; [] when nothing is due."""
         batch: dict[int, Outgoing] = {}
         for aggregate in self._due():
+            if len(batch) > BATCH - PAGE - OF_ONE:
+                break  # room for a page of what is new
             for event in self._more_of(aggregate):
                 batch[event.sequence] = event
-            if len(batch) >= BATCH:
-                return list(batch.values())
         while len(batch) < BATCH:
             limit = min(PAGE, BATCH - len(batch))
             found = self._book.after(self._scanned, limit)

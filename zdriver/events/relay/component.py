@@ -64,6 +64,7 @@ class Relay:
         self._owed: list[int] = []  #: the sink has them, and the store does not know it yet
         self._standing: Standing | None = None
         self._counted = 0.0
+        self._swept = 0.0  #: when everything was last read anew
         self._state = _State("down", datetime.now(UTC), f"{address.setting}: not connected yet")
         self._thread = threading.Thread(target=self._run, name=f"relay-{book.sink}", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -140,12 +141,13 @@ class Relay:
         if self._state.state != "ok" or self._state.message:
             log.info("%s: connected to %s", self._address.setting, self._address.shown)
             self._state = _State("ok", datetime.now(UTC))
-        self._backlog.reset()
+        self._anew.set()
         while not self._stopping.is_set() and self._leader.lead():
             self._news.clear()
             if self._anew.is_set():
                 self._anew.clear()
                 self._backlog.reset()
+                self._swept = time.monotonic()
             self._settle([], [])
             batch = self._backlog.next()
             if batch:
@@ -180,7 +182,7 @@ class Relay:
         due = self._backlog.wait()
         if not self._lost:  # said before `_news` was cleared
             self._news.wait(SWEEP if due is None else min(due, SWEEP))
-        if not self._news.is_set() and due is None:
+        if time.monotonic() - self._swept > SWEEP:
             self._anew.set()
         if self._lost:
             raise Unavailable(self._lost)
@@ -201,6 +203,7 @@ class Relay:
         """Note it, and wait before the next attempt; longer each time."""
         if self._stopping.is_set():
             return
+        self._anew.clear()  # a new connection begins anew anyway; from here on it means: at once
         self._failures += 1
         if (self._state.state, self._state.message) != ("down", error.message):
             log.warning("%s; %s", error.message, error.hint or "it is tried again")

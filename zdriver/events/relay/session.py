@@ -181,6 +181,10 @@ class Session:
     def _on_open(self, connection: pika.SelectConnection) -> None:
         properties = connection.server_properties or {}
         self.version = str(properties.get("version", ""))
+        if (error := rabbitmq.too_old(self.version, self._address)) is not None:
+            self._error = error
+            self._leave()
+            return
         connection.channel(on_open_callback=self._on_channel)
 
     def _on_channel(self, channel: Channel) -> None:

@@ -105,7 +105,7 @@ def test_others_read_what_the_specification_names(hot: RedisHot, plain: redis.Re
     fields = plain.hgetall(f"session:{view.id}")
     assert fields["intent"] == "Refactor the café"
     assert fields["root"] == "/w/app"
-    assert fields["host"] == "one"
+    assert fields["host"] == "desk"
     assert fields["updated_at"] == NOW.isoformat().replace("+00:00", "Z")
     milestones = msgspec.json.decode(fields["milestones"])
     assert [each["text"] for each in milestones] == ["two", "one"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +12,8 @@ import pytest
 
 from tests.integration.events.publishing import EXCHANGE, Publishing, Reader, address
 from zdriver.core.errors import Unavailable
+from zdriver.events import rabbitmq
+from zdriver.events.consuming import Consumer
 from zdriver.events.relay.publisher import RabbitMqSink
 from zdriver.events.sinks import EventSink
 from zdriver.testing import until
@@ -47,6 +50,36 @@ def test_who_and_where(amqp_url: str, rabbitmq_server: RabbitMq, redis_server: R
     assert "TLS refused" in refused(amqp_url.replace("amqp://", "amqps://"))
     assert "the option colour" in refused(f"{amqp_url}?colour=red")
     assert "heartbeat is no whole number" in refused(f"{amqp_url}?heartbeat=often")
+
+
+def test_a_broker_that_is_too_old(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rabbitmq, "OLDEST", (4, 99))
+    for message in (refused(amqp_url), refused_to_read(amqp_url)):
+        assert re.search(r"the broker at \S+ is RabbitMQ 3\.\S+, zdriver needs 4\.99$", message)
+    assert rabbitmq.too_old("4.99.0", address(amqp_url)) is None
+    assert rabbitmq.too_old("", address(amqp_url)) is None
+
+
+def refused_to_read(url: str) -> str:
+    with pytest.raises(Unavailable) as caught:
+        reading(url).run(once=True)
+    return caught.value.message
+
+
+def reading(url: str) -> Consumer:
+    return Consumer(address(url), "some", lambda _channel: None, lambda _batch: (), name="some")
+
+
+def test_the_end_does_not_wait_for_a_broker_that_never_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        consumer = reading(f"amqp://127.0.0.1:{silent.getsockname()[1]}")
+        consumer.start()
+        connection, _ = silent.accept()
+        consumer.stop()
+        assert consumer._thread.is_alive()  # it has seconds left to wait
+        connection.close()
+        consumer._thread.join(20)
+        assert not consumer._thread.is_alive()
 
 
 def test_an_exchange_that_is_declared_differently(publishing: Publishing) -> None:

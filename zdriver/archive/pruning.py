@@ -11,12 +11,15 @@ deletes those, unless something happened to them meanwhile. What stays, however 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from zdriver.archive.model import Counts, Prunable, Said
 from zdriver.archive.rows import CLAIMS, ENTRIES, EVENTS
 from zdriver.archive.source import Source
-from zdriver.archive.target import Target
 from zdriver.storage.port import Transaction
+
+if TYPE_CHECKING:  # the daemon imports this module, and no driver with it
+    from zdriver.archive.target import Target
 
 PAGE = 500
 #: Milestones of a context that stay: what `zdriver milestone` lists.

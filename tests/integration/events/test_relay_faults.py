@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -166,6 +167,17 @@ def test_the_end_of_the_daemon_does_not_wait_for_a_broker_that_hangs(
         broker.resume()
     publishing.relay()
     everything_arrived(publishing, reader, 100)
+
+
+def test_the_end_of_the_daemon_does_not_wait_for_somebody_who_says_nothing(publishing: Publishing) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        relay = publishing.relay(url=f"amqp://127.0.0.1:{silent.getsockname()[1]}?connect_timeout=100")
+        client, _ = silent.accept()
+        with client:
+            assert client.recv(100).startswith(b"AMQP")
+            relay.stop()
+            assert client.recv(100) == b""
+    assert not [each for each in threading.enumerate() if each.name.startswith(("relay", "rabbitmq"))]
 
 
 def test_what_was_confirmed_is_not_sent_again_by_the_next_process(publishing: Publishing, url: str) -> None:

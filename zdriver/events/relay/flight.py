@@ -36,11 +36,6 @@ class Flight:
         """Sequences that wait for their confirmation."""
         return [event.sequence for event, _ in self._under_way.values()]
 
-    @property
-    def waits_since(self) -> float | None:
-        """When the oldest of those was sent (s)."""
-        return next((sent for _, sent in self._under_way.values()), None)
-
     def next(self) -> Outgoing | None:
         """What to send now; `sent` or `refuse` is called for it before the next call."""
         if not self._ready or len(self._under_way) >= self._window:

@@ -62,6 +62,7 @@ class Session:
         self._outcome = Outcome()
         self._tag = 0
         self._pumping = False
+        self._waiting_since: float | None = None
         self._others = 0.0  #: seconds of processor time that other threads had
         self._channel: Channel | None = None
         self._connection: Gathering | None = None
@@ -107,9 +108,8 @@ class Session:
 
     @property
     def waits(self) -> float:
-        """Seconds that the oldest unconfirmed event has been on its way."""
-        flight = self._flight
-        since = None if flight is None else flight.waits_since
+        """Seconds since the last sign of the broker, where it owes one. Called by any thread."""
+        since = self._waiting_since
         return 0.0 if since is None else time.monotonic() - since
 
     # ---- in pika's thread ----------------------------------------------------------------
@@ -221,6 +221,8 @@ class Session:
                 self._publish(channel, flight, event)
             else:
                 self._soon()
+        if self._waiting_since is None:
+            self._waiting_since = time.monotonic()
         self._breathe()
         self._land_when_done()
 
@@ -264,7 +266,8 @@ class Session:
         refusal = "the broker refused it (nack)" if isinstance(method, spec.Basic.Nack) else ""
         sent = flight.confirmed(method.delivery_tag, multiple=bool(method.multiple), refusal=refusal)
         if sent is not None:
-            self.latency = time.monotonic() - sent
+            self._waiting_since = time.monotonic()
+            self.latency = self._waiting_since - sent
         self._pump()
 
     def _on_return(
@@ -277,7 +280,7 @@ class Session:
 
     def _land_when_done(self) -> None:
         if self._flight is not None and self._flight.done:
-            flight, self._flight = self._flight, None
+            flight, self._flight, self._waiting_since = self._flight, None, None
             self._outcome = flight.outcome(broken=self._unbound)
             self._landed.set()
 
@@ -305,6 +308,8 @@ class Session:
 
     def _on_unblocked(self, _connection: object, _frame: object) -> None:
         self.blocked = ""
+        if self._waiting_since is not None:
+            self._waiting_since = time.monotonic()
         log.info("%s: the broker takes events again", self._address.setting)
         self._soon()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -286,6 +287,8 @@ def test_errors_of_the_configuration_have_no_secret(tmp_path: Path, text: str) -
 
 # -- how they are ------------------------------------------------------------------------------
 
+NOW = datetime(2100, 1, 2, 3, 4, 5, tzinfo=UTC)
+
 
 def health(
     engine: str, role: Role, state: Literal["ok", "down", "slow"], setting: str = "", **more: Any
@@ -299,9 +302,17 @@ def test_the_status_line_names_the_worst_first_and_says_nothing_of_what_is_well(
     well = health("postgresql", "storage", "ok")
     slow = health("redis", "context", "slow")
     down = health("postgresql", "archive", "down")
-    assert warning([]) == warning([well]) == ""
-    assert warning([well, slow, down]) == "PostgreSQL (archive) down, Redis slow"
-    assert warning([health("shelf", "events", "down")]) == "shelf down"
+    assert warning([], NOW) == warning([well], NOW) == ""
+    assert warning([well, slow, down], NOW) == "PostgreSQL (archive) down, Redis slow"
+    assert warning([health("shelf", "events", "down")], NOW) == "shelf down"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"), [(0.0, ""), (1.9, ""), (2.0, "Redis down"), (-5.0, "Redis down")]
+)
+def test_what_has_just_begun_is_no_warning_yet(seconds: float, says: str) -> None:
+    since = NOW - timedelta(seconds=seconds)
+    assert warning([health("redis", "context", "down", since=since)], NOW) == says
 
 
 def test_a_server_that_has_several_roles_is_named_once() -> None:
@@ -309,11 +320,11 @@ def test_a_server_that_has_several_roles_is_named_once() -> None:
         return health("rabbitmq", role, state, setting="events.url")
 
     assert (
-        warning([broker("tasks", "down"), broker("events", "down"), broker("audit", "down")])
+        warning([broker("tasks", "down"), broker("events", "down"), broker("audit", "down")], NOW)
         == "RabbitMQ down"
     )
-    assert warning([broker("events", "ok"), broker("audit", "down")]) == "RabbitMQ (audit) down"
-    assert warning([broker("events", "slow"), broker("audit", "down")]) == "RabbitMQ (audit) down"
+    assert warning([broker("events", "ok"), broker("audit", "down")], NOW) == "RabbitMQ (audit) down"
+    assert warning([broker("events", "slow"), broker("audit", "down")], NOW) == "RabbitMQ (audit) down"
 
 
 def test_an_engine_that_cannot_be_begun_with_is_down_and_the_others_go_on() -> None:
@@ -332,7 +343,7 @@ def test_an_engine_that_cannot_be_begun_with_is_down_and_the_others_go_on() -> N
     assert down[1].message == "events.password_file is set, and events.url is not"
     assert found.optional("archive.url", "archive", lambda: 1 // 0) is None
     assert asked(found.healths)[2].message == "archive.url: ZeroDivisionError"
-    assert found.warning() == "Redis down, PostgreSQL (archive) down, RabbitMQ down"
+    assert warning(asked(found.healths), NOW) == "Redis down, PostgreSQL (archive) down, RabbitMQ down"
 
 
 def test_one_that_cannot_say_how_it_is_hides_no_other() -> None:

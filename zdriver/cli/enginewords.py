@@ -43,7 +43,8 @@ def figures(health: EngineHealth) -> list[str]:
     said = []
     if health.latency_ms is not None:
         said.append(f"{health.latency_ms:.1f} ms")
-    if health.skew_ms is not None and abs(health.skew_ms) >= 1:
+    # Less than that is the way there and back.
+    if health.skew_ms is not None and abs(health.skew_ms) >= max(10.0, health.latency_ms or 0.0):
         said.append(f"its clock {health.skew_ms:+.0f} ms")
     if health.lag:
         said.append(to_go(health))

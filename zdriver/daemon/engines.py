@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which a warning holds.
 AGAIN = 0.5
+#: Seconds before one is due: at the daemon's start nothing is connected yet.
+GRACE = 2.0
 
 T = TypeVar("T")
 Health = Callable[[], EngineHealth]
@@ -68,7 +70,7 @@ class Engines:
         said, at = self._said
         if not self.healths or time.monotonic() < at + AGAIN:
             return said
-        self._said = warning(asked(self.healths)), time.monotonic()
+        self._said = warning(asked(self.healths), datetime.now(UTC)), time.monotonic()
         return self._said[0]
 
     def _address(self, setting: str, role: Role) -> Address | None:
@@ -104,10 +106,11 @@ def asked(healths: Sequence[Health]) -> tuple[EngineHealth, ...]:
     return tuple(said)
 
 
-def warning(healths: Sequence[EngineHealth]) -> str:
-    """ "Redis down, PostgreSQL (archive) slow": the worst first; "" when all is well."""
+def warning(healths: Sequence[EngineHealth], now: datetime) -> str:
+    """ "Redis down, PostgreSQL (archive) slow": the worst first; "" when all is well, or was a moment ago."""
+    bad = [each for each in healths if each.state != "ok" and not _just_now(each, now)]
     worst: dict[str, EngineHealth] = {}
-    for each in sorted((each for each in healths if each.state != "ok"), key=_importance):
+    for each in sorted(bad, key=_importance):
         worst.setdefault(each.setting, each)
     return ", ".join(f"{title(each)} {each.state}" for each in worst.values())
 
@@ -116,6 +119,10 @@ def title(health: EngineHealth) -> str:
     """How an engine is called where there is little room: its name, and its role where it has several."""
     name = TITLES.get(health.engine, health.engine)
     return f"{name} ({health.role})" if health.role in ("archive", "audit", "tasks") else name
+
+
+def _just_now(health: EngineHealth, now: datetime) -> bool:
+    return health.since is not None and 0 <= (now - health.since).total_seconds() < GRACE
 
 
 def _importance(health: EngineHealth) -> tuple[bool, int]:

@@ -99,7 +99,7 @@ def test_read_then_write_loses_nothing(store: Store) -> None:
 
     def many() -> None:
         for _ in range(25):
-            store.write(unit, lock=["counter"])
+            store.write(unit, lock=["counter"], timeout=60)  # 31 others may be before it
 
     threads = [threading.Thread(target=many) for _ in range(32)]
     for thread in threads:

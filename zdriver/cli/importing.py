@@ -61,7 +61,7 @@ def imi(path: str | None, dry_run: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken over.")
 @json_option
 def zellij_driver(url: str, dry_run: bool) -> None:
-    """Take over what the earlier zellij-driver (zdrive) keeps in Redis.
+    """Take over an earlier zellij-driver's Redis keys.
 
     Each pane's history becomes milestones of the folder it stood in, its last intent the intent
     where there is none, its snapshots generations that `zdriver snapshot list` shows. Without URL it

@@ -140,8 +140,12 @@ class Ledger:
         *asked: str | int,
         key: str = "",
         settle: bool = True,
+        timeout: float = 5.0,
     ) -> Outcome:
-        """key: what `claim.current` calls the work of that worktree; "": it is of one machine."""
+        """
+        key      what `claim.current` calls the work of that worktree; "": it is of one machine
+        timeout  seconds to wait while others write
+        """
 
         def run(tx: Transaction) -> Outcome:
             self._look_at_clock(tx.now())
@@ -162,6 +166,7 @@ class Ledger:
                     request=request,
                     digest=rows.digest("claims", *asked) if request else "",
                     result=Outcome,
+                    timeout=timeout,
                 )
             except ClockMoved:
                 self._follow_clock()

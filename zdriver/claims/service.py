@@ -233,13 +233,14 @@ class ClaimsService:
             return Outcome(holder=book.claim, ticket=given, ahead=ahead)
 
         with self._bells.hung(ticket) as bell:
-            done = self._write(worktree, unit)
+            # Who waits has time: hundreds may come at once, and the book is written by one after the other.
+            done = self._write(worktree, unit, timeout=rules.ASK)
             if done.claim is None and done.ticket == ticket:
                 if self._shared:
                     self.keeper.within(rules.LOOK)
                 woken = bell.wait(seconds, line)
                 if woken == "rung":
-                    done = self._write(worktree, unit)
+                    done = self._write(worktree, unit, timeout=rules.ASK)
                 elif woken == "gone" and self._bells.owns(ticket, bell):
                     self.leave(ticket)
         return Turn(ticket=done.ticket, claim=done.claim, ahead=done.ahead, holder=done.holder)
@@ -345,9 +346,12 @@ class ClaimsService:
         request: str = "",
         *asked: str | int,
         settle: bool = True,
+        timeout: float = 5.0,
     ) -> Outcome:
-        """And wake whom it concerns."""
-        done = self._ledger.write(worktree.id, unit, request, *asked, key=worktree.key, settle=settle)
+        """And wake whom it concerns. timeout: seconds to wait while others write."""
+        done = self._ledger.write(
+            worktree.id, unit, request, *asked, key=worktree.key, settle=settle, timeout=timeout
+        )
         self._bells.ring(done.granted)
         if done.granted:
             self.keeper.within(rules.PICK_UP)

@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,6 +45,8 @@ class Racer:
                     place.enter()
                 _be(theirs, f"agent-{number}", name)
                 code = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(code)
         theirs.close()

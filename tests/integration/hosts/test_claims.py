@@ -34,7 +34,7 @@ def run(machines: Sequence[Machine], how: str, rounds: int) -> list[list[int]]:
         env={**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True, text=True, timeout=290, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[:4000]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

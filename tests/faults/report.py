@@ -10,13 +10,14 @@ from tests.faults.scenarios import summary
 _HEAD = """\
 # What is lost when something dies
 
-Nothing that was acknowledged. `make faults` shows it, and writes the tables below: it starts a PostgreSQL,
+{verdict} `make faults` shows it, and writes the tables below: it starts a PostgreSQL,
 a Redis and a RabbitMQ of its own, two daemons with homes of their own as two hosts (each engine behind a
 proxy), and 16 clients that set intents, record milestones, claim and release worktrees and make worktrees
 over the daemons' sockets, while one thing after the other goes wrong.
 
 - **acknowledged**: the daemon answered that it is done. A client whose connection breaks, or that is told
-  to try again, asks again with the same `request`, as every client of zdriver does.
+  to try again, asks again with the same `request`, as every client of zdriver does. What is not acknowledged
+  was refused: somebody else held the worktree.
 - **found**, **doubled**, **lost** are counted afterwards by plain psycopg, sqlite3, pika and redis-py, in
   five places: the tables of the store (each text, claim and worktree), its log of events, a queue of the
   reader's own bound to everything, the audit's table, and the archive. *Found* is the smallest of the five.
@@ -27,6 +28,8 @@ over the daemons' sockets, while one thing after the other goes wrong.
   of clones of one repository, and 16 clients want them.
 - **stale**: contexts whose hash in Redis has another intent than the one acknowledged last, once all is
   quiet.
+- **asked again**: calls that were made more than once. **s**: seconds until all had their answer, on two
+  cores with everything on them; no measure of speed.
 
 The clock of the scenario "clock" is set for one daemon's process only, by a library loaded before the C
 library (`tests/faults/clock.c`).
@@ -97,7 +100,9 @@ def details(result: Result) -> str:
 
 def document(results: Sequence[Result], controls: Sequence[tuple[str, Result]], versions: str) -> str:
     """docs/reliability.md"""
-    parts = [_HEAD, f"\n## The table\n{versions}\n\n{table(results)}\n"]
+    wrong = [result.title for result in results if result.wrong]
+    verdict = f"Something did, here: {', '.join(wrong)}." if wrong else "Nothing that was acknowledged."
+    parts = [_HEAD.format(verdict=verdict), f"\n## The table\n{versions}\n\n{table(results)}\n"]
     if controls:
         lines = [
             "| switched off | acknowledged | "

@@ -188,8 +188,7 @@ class Contexts(RuleBasedStateMachine):
 for _name in ENGINES:
     _case = type(f"Contexts_{_name}", (Contexts,), {"engine": _name}).TestCase
     _case.settings = settings(
-        # a database costs what a hundred files do
-        max_examples=40 if _name == "sqlite" else 8,
+        max_examples=40 if _name == "sqlite" else 12,
         stateful_step_count=30,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],

@@ -173,7 +173,8 @@ class ClaimsService:
             book.settle()
             return Outcome(claim=ended)
 
-        done = self._write(worktree, unit, request, "release", worktree.id, agent, token)
+        asked = ("release", worktree.id, agent, token)
+        done = self._write(worktree, unit, request, *asked, timeout=rules.ASK)
         return self._mine(done, worktree, agent, token)
 
     def beat(self, id: str, *, lease: float = 0.0) -> Claim:
@@ -233,7 +234,8 @@ class ClaimsService:
             return Outcome(holder=book.claim, ticket=given, ahead=ahead)
 
         with self._bells.hung(ticket) as bell:
-            # Who waits has time: hundreds may come at once, and the book is written by one after the other.
+            # Who waits has time, and who lets go too: hundreds may come at once, and the book is written
+            # by one after the other.
             done = self._write(worktree, unit, timeout=rules.ASK)
             if done.claim is None and done.ticket == ticket:
                 if self._shared:
@@ -261,7 +263,7 @@ class ClaimsService:
             book.settle()
             return Outcome(claim=ended)
 
-        return self._write(_of(row), unit, settle=False).claim
+        return self._write(_of(row), unit, settle=False, timeout=rules.ASK).claim
 
     # ---- asking -------------------------------------------------------------------------
 

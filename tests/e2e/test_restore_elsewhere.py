@@ -51,13 +51,13 @@ def joined(home: Home, server: Redis, bare: Path, folder: str) -> Path:
 def leave(home: Home, zellij: Zellij, server: Redis, project: Path) -> None:
     """Two panes, one of which runs something, and an intent; all of it in Redis."""
     opened = zellij.start("work", cwd=project)
-    wait_connected(home, "work")
+    wait_connected(home, "work", deadline=40)
     opened.action("new-pane", "--direction", "right")
     opened.wait_panes(2)
     tail = ["tail", "-f", f"{project}/README", "/dev/null"]
     opened.line(" ".join(tail))
     opened.wait_running(*tail)
-    wait_recorded(home, "work", lambda panes: commands(panes) == [[], tail])
+    wait_recorded(home, "work", lambda panes: commands(panes) == [[], tail], deadline=40)
     where = {"cwd": str(project), "zellij_session": "work"}
     ask(home, "context.set_intent", text="Refactor database layer", place=where)
     with redis.Redis.from_url(server.url, decode_responses=True) as plain:
@@ -66,7 +66,7 @@ def leave(home: Home, zellij: Zellij, server: Redis, project: Path) -> None:
             found = [plain.hgetall(key) for key in plain.keys("session:*")]
             return any("README" in each["panes"] and each["intent"] for each in found)
 
-        until(there, what="it is in Redis")
+        until(there, what="it is in Redis", deadline=40)
 
 
 def intent(home: Home, project: Path, session: str) -> tuple[str, str]:
@@ -111,7 +111,7 @@ def test_what_was_left_is_restored_by_hand_where_zellij_was_open_already(
 ) -> None:
     here = joined(laptop, server, bare, "app")
     opened = there.start("mobile", cwd=here)
-    wait_connected(laptop, "mobile")
+    wait_connected(laptop, "mobile", deadline=40)
     leave(home, zellij, server, joined(home, server, bare, "code/app"))
     place = {"cwd": str(here), "zellij_session": "mobile"}
     plan = ask(laptop, "restore.plan", place=place)

@@ -96,8 +96,8 @@ def test_what_was_left_is_offered_with_the_paths_of_here(
     leave(home, zellij, server, joined(home, server, bare, "code/app"))
     here = joined(laptop, server, bare, "app")
     opened = there.start("mobile", cwd=here)
-    opened.window.wait_for("Welcome back: Refactor database layer")
-    opened.window.wait_for("Enter restore")
+    opened.window.wait_for("Welcome back: Refactor database layer", deadline=40)
+    opened.window.wait_for("Enter restore", deadline=40)
     assert len(opened.panes()) == 1
     assert intent(laptop, here, "mobile") == ("Refactor database layer", "mobile")
     opened.keys("Enter")

@@ -170,6 +170,13 @@ def test_what_zellij_brought_back_is_never_left_for_another_session() -> None:
     assert decide(live(), closed("other"), resurrected_at=NOW).kind == "nothing"
 
 
+def test_what_was_not_seen_here_is_offered() -> None:
+    """On another machine it may still run."""
+    decision = decide(closed(elsewhere=True))
+    assert (decision.kind, decision.offered, decision.how) == ("offer", "restore", "override")
+    assert "not seen here" in decision.reason
+
+
 # ------------------------------------------------------------- how
 
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests.integration.commands import Cli
-from zdriver.testing import Home
+from zdriver.testing import Home, until
 from zdriver.testing.servers import PostgreSql, RabbitMq, Redis
 
 Checks = list[Mapping[str, Any]]
@@ -164,3 +164,16 @@ def test_a_daemon_with_other_settings_is_told(cli: Cli, doctor: Doctor, redis_ur
     checks = doctor(context_url=redis_url)
     assert [check["state"] for check in checks] == ["ok", "warn"]
     assert checks[1]["message"] == "the daemon was started without it"
+
+
+def test_what_waits_for_an_engine_is_counted(home: Home, cli: Cli, doctor: Doctor) -> None:
+    home.env["ZDRIVER_EVENTS_URL"] = "amqp://127.0.0.1:1"
+    assert cli("intent", "one").returncode == 0
+    assert cli("milestone", "two").returncode == 0
+    found: list[str] = []
+
+    def counted() -> bool:
+        found[:] = [check["message"] for check in doctor(events_url="amqp://127.0.0.1:1")]
+        return "events, says the daemon: down, 2 events to go: events.url: nothing listens" in "".join(found)
+
+    until(counted, what="both events", deadline=60, shows=lambda: str(found))

@@ -79,14 +79,12 @@ def _of_daemon(setting: str, config: Config, said: tuple[EngineHealth, ...]) -> 
         yield warn(setting, "the daemon was started without it", _RESTART)
     for each in ours:
         what = f"{each.role}, says the daemon"
+        owed = f", {to_go(each)}" if each.lag else ""
         if each.state != "ok":
-            yield warn(
-                setting, f"{what}: {each.state}: {each.message or 'no reason known'}", each.hint or _RESTART
-            )
-        elif each.message and each.hint:
-            yield warn(setting, f"{what}: {each.message}", each.hint)
+            why = each.message or "no reason known"
+            yield warn(setting, f"{what}: {each.state}{owed}: {why}", each.hint or _RESTART)
         elif each.lag:
-            yield ok(setting, f"{what}: {to_go(each)}")
+            yield ok(setting, what + owed)
         if each.address and _place(each.address) != _place(value_of(config, setting)):
             yield warn(setting, f"the daemon uses another one, {each.address}", _RESTART)
 

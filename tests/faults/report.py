@@ -43,9 +43,10 @@ and `--without archive`. Both end with exit code 1.
 
 _ROOM = """
 ## What is not promised
-- RabbitMQ 3.10 writes what was declared (a durable queue, an exchange) to its disk up to two seconds
-  later. A broker that is killed within them forgets the queue, and with it messages that it confirmed. With
-  `events.audit` on, nothing of ours is lost by it: an event stays in the outbox until the audit has it.
+- RabbitMQ 3.10 writes what was declared (a durable queue, a quorum queue, an exchange) to its disk up to two
+  seconds later. A broker that is killed within them forgets the queue, or has one that it cannot open
+  (`541 INTERNAL_ERROR`: delete it, it is made again), and with it messages that it confirmed. That is once, when
+  `events.url` is first used with a broker. The events themselves stay in the store's log.
 - A call without `request` that was cut off may have been done. The command line and the Python client
   always give one.
 """

@@ -85,6 +85,17 @@ def test_what_cannot_even_be_sent_is_refused_for_ever() -> None:
     )
 
 
+def test_one_that_is_halted_lets_arrive_what_is_on_its_way() -> None:
+    flight = Flight([outgoing(1, "a"), outgoing(2, "b"), outgoing(3, "a")], 1)
+    flight.sent(1, 0.0)
+    flight.halt()
+    assert not flight.done
+    flight.confirmed(1, multiple=False)
+    assert flight.next() is None
+    assert flight.done
+    assert flight.outcome() == Outcome(accepted=(1,))
+
+
 def test_answers_to_nothing_are_left_alone() -> None:
     flight = Flight([outgoing(1, "a")], 10)
     assert flight.confirmed(7, multiple=False) is None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from threading import Event
 from typing import TYPE_CHECKING
 
 import click
@@ -122,11 +123,13 @@ def audit(once: bool) -> None:
     A daemon with events.audit = true does the same by itself.
     """
     made = _audit()
-    with _until_interrupted(made), progress("writing events") if once else contextlib.nullcontext():
-        made.run(once=once)
+    with _ended_in_order(made) as interrupted, progress("writing events") if once else nullcontext():
+        made.run(once=once, tell=lambda said: note(yellow(f"! {printable(said)}")))
     writer = made.writer
     counts = {"written": writer.written, "known": writer.known, "dead": writer.hopeless}
     answer(counts, lambda: _counted(counts))
+    if interrupted.is_set():
+        raise KeyboardInterrupt
 
 
 def _counted(counts: dict[str, int]) -> str:
@@ -153,17 +156,20 @@ def _audit() -> Audit:
     return Audit(broker, database, config.events.exchange)
 
 
-@contextlib.contextmanager
-def _until_interrupted(audit: Audit) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end it in good order: what was written is acknowledged, and counted."""
+@contextmanager
+def _ended_in_order(audit: Audit) -> Iterator[Event]:
+    """Ctrl-C and SIGTERM let it acknowledge what was written; whether it was Ctrl-C."""
+    interrupted = Event()
 
-    def end(_number: int, _frame: object) -> None:
+    def end(number: int, _frame: object) -> None:
+        if number == signal.SIGINT:
+            interrupted.set()
+            signal.signal(number, signal.default_int_handler)  # a second one means it
         audit.end()
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one means it
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield interrupted
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

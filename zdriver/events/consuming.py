@@ -95,6 +95,8 @@ class Consumer:
         self._tries = 0
         self._looked = 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        #: hears in a line what goes wrong, once
+        self.tell: Callable[[str], None] = log.warning
         self.version = ""
         self.ready: int | None = None  #: messages in the queue, as of a moment ago
         self.state = State("down", datetime.now(UTC), f"{address.setting}: not connected yet")
@@ -145,18 +147,34 @@ class Consumer:
 
     # ---- inside --------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def follow(self) -> None:
+        """As `run` without end, in the thread that calls: what is lost later is waited for, and told.
+
+        Raises Unavailable when the broker cannot be reached at the beginning.
+        """
         failures = 0
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
                 self.run(once=False)
             except ZdriverError as error:
+                if not self.version:
+                    raise
+                self._down(error)
+            failures = 1 if time.monotonic() - began > MOST else failures + 1
+            self._stopping.wait(_wait(failures))
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                self.follow()
+            except ZdriverError as error:
                 self._down(error)
             except Exception as error:  # a defect of ours is no reason to give up
                 log.exception("%s", self._name)
                 self._down(Unavailable(f"{self._address.setting}: {type(error).__name__}: {error}"))
-            failures = 1 if time.monotonic() - began > MOST else failures + 1
+            failures += 1
             self._stopping.wait(_wait(failures))
 
     @contextlib.contextmanager
@@ -260,7 +278,7 @@ class Consumer:
         if self._stopping.is_set():
             return
         if (self.state.state, self.state.message) != ("down", error.message):
-            log.warning("%s; %s", error.message, error.hint or "it is tried again")
+            self.tell(f"{error.message}; {error.hint or 'it is tried again'}")
         since = self.state.since if self.state.state == "down" else datetime.now(UTC)
         self.state = State("down", since, error.message, error.hint)
 

@@ -77,7 +77,10 @@ class EventSink(Protocol):
         ...
 
     def abort(self) -> None:
-        """Make `open` and `send` return soon. Called by another thread, at the daemon's end."""
+        """Make `open` and `send` return soon. Called by another thread, at the daemon's end.
+
+        What is on its way may still be confirmed, for a second or two: else it will come twice.
+        """
         ...
 
     def state(self) -> SinkState:

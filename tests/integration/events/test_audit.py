@@ -65,7 +65,7 @@ def test_every_event_is_written_once_and_in_order(
     publishing.relay(audit=True)
     publishing.emit(500, aggregates=20)
     publishing.drained()
-    audit.run(once=True)
+    audit.run(once=True, tell=print)
     logged = publishing.store.read(lambda tx: tx.all("event.after", sequence=0, limit=1000))
     found = rows(database_url)
     assert len(found) == audit.writer.written == 500
@@ -91,10 +91,10 @@ def test_what_arrives_twice_is_there_once(
     publishing.relay(audit=True)
     publishing.emit(20)
     publishing.drained()
-    audit.run(once=True)
+    audit.run(once=True, tell=print)
     for each in reader.take():
         publish(amqp_url, each.body, each.key)
-    audit.run(once=True)
+    audit.run(once=True, tell=print)
     assert (audit.writer.written, audit.writer.known) == (20, 20)
     assert len(rows(database_url)) == 20
 
@@ -119,7 +119,7 @@ def test_what_is_no_event_goes_to_the_dead_letters(
         publish(amqp_url, body)
     # of another program, and older than zdriver: kept
     publish(amqp_url, good.replace(b'"event_id":"', b'"more":1,"event_id":"other-'), "flow.started")
-    audit.run(once=True)
+    audit.run(once=True, tell=print)
     assert (audit.writer.written, audit.writer.hopeless) == (4, len(poison))
     foreign = next(row for row in rows(database_url) if row["event_id"].startswith("other-"))
     assert (foreign["aggregate"], foreign["aggregate_seq"]) == ("", None)
@@ -147,7 +147,7 @@ def test_while_the_database_is_down_messages_are_held(publishing: Publishing, am
             until(lambda: audit.health().state == "ok", what="that all is well", deadline=10)
         finally:
             audit.stop()
-        audit.run(once=True)
+        audit.run(once=True, tell=print)
         assert audit.writer.known == 0  # nothing came a second time
 
 
@@ -159,5 +159,5 @@ def test_a_database_that_is_away_is_said_at_once_where_somebody_waits(
     publishing.drained()
     audit = Audit(address(amqp_url), database("postgresql://nobody@127.0.0.1:1/none"), EXCHANGE)
     with pytest.raises(Unavailable, match=r"^archive\.url: "):
-        audit.run(once=True)
+        audit.run(once=True, tell=print)
     until(lambda: length(amqp_url, QUEUE) == 3, what="the messages to be back")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 
 import msgspec
+import pika
+import pika.exceptions
 import psycopg
 import pytest
 
 from tests.integration.commands import Cli
-from tests.integration.daemons import Daemons
+from tests.integration.daemons import Daemons, program
 from tests.integration.events.publishing import EXCHANGE, Reader
 from zdriver.testing import Home, until
 from zdriver.testing.servers import RabbitMq
@@ -27,6 +30,18 @@ def configure(home: Home, monkeypatch: pytest.MonkeyPatch, **settings: str) -> N
 def configured(home: Home, monkeypatch: pytest.MonkeyPatch, amqp_url: str) -> Reader:
     configure(home, monkeypatch, **{URL: amqp_url})
     return Reader(amqp_url)
+
+
+def consumers(url: str, queue: str) -> int:
+    connection = pika.BlockingConnection(pika.URLParameters(url))
+    try:
+        found = connection.channel().queue_declare(queue, passive=True)
+        return int(found.method.consumer_count)
+    except pika.exceptions.ChannelClosedByBroker:
+        return 0
+    finally:
+        if connection.is_open:
+            connection.close()
 
 
 def relayed(cli: Cli, lag: int = 0) -> bool:
@@ -117,6 +132,42 @@ def test_the_daemon_writes_the_audit(
     assert found() == [each["event"]["event_id"] for each in cli.data("events", "list")]
     roles = {each["role"]: each["state"] for each in cli.data("daemon", "status")["engines"]}
     assert roles["events"] == roles["audit"] == "ok"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_the_audit_by_hand_until_it_is_ended(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    cli: Cli,
+    amqp_url: str,
+    database_url: str,
+    number: int,
+    code: int,
+) -> None:
+    configure(home, monkeypatch, **{URL: amqp_url, ARCHIVE: database_url})
+    command = [*program(), "events", "audit"]
+    process = subprocess.Popen(command, env=home.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        queue = f"{EXCHANGE}.audit"
+        until(lambda: consumers(amqp_url, queue) == 1, what="the consumer", deadline=30)
+        for step in range(3):
+            assert cli("milestone", f"step {step}").returncode == 0
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            until(
+                lambda: (
+                    connection.execute("SELECT to_regclass('audit')").fetchone() != (None,)
+                    and connection.execute("SELECT count(*) FROM audit").fetchone() == (3,)
+                ),
+                what="the rows",
+                deadline=30,
+            )
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=30)
+        assert said == b"3 events written\n"
+        assert process.returncode == code
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_the_audit_by_hand(

@@ -180,6 +180,18 @@ def test_the_end_of_the_daemon_does_not_wait_for_somebody_who_says_nothing(publi
     assert not [each for each in threading.enumerate() if each.name.startswith(("relay", "rabbitmq"))]
 
 
+def test_an_end_in_the_middle_lets_arrive_what_is_on_its_way(publishing: Publishing, url: str) -> None:
+    reader = Reader(url)
+    publishing.emit(3000, aggregates=300)
+    for _ in range(3):
+        publishing.relay()
+        until(lambda: reader.ready() > 0, what="the first ones", deadline=20)
+        publishing.relays.pop().stop()
+    publishing.relay()
+    publishing.drained()
+    assert sorted(each.number for each in reader.take()) == list(range(3000))
+
+
 def test_what_was_confirmed_is_not_sent_again_by_the_next_process(publishing: Publishing, url: str) -> None:
     reader = Reader(url)
     publishing.emit(100)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pika.adapters.blocking_connection import BlockingChannel
 
 from zdriver.core.engines import Address, EngineHealth
@@ -28,10 +30,19 @@ class Audit:
         self._consumer.stop()
         self.writer.close()
 
-    def run(self, *, once: bool) -> None:
-        """In this thread: until `stop`, or until the queue is empty. Raises Unavailable."""
+    def run(self, *, once: bool, tell: Callable[[str], None]) -> None:
+        """In this thread: until `end`, or until the queue is empty.
+
+        tell  hears what goes wrong, and is tried again
+
+        Raises Unavailable when the broker cannot be reached; with `once` also for the database.
+        """
+        self._consumer.tell = tell
         try:
-            self._consumer.run(once=once)
+            if once:
+                self._consumer.run(once=True)
+            else:
+                self._consumer.follow()
         finally:
             self.writer.close()
 

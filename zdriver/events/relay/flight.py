@@ -26,10 +26,16 @@ class Flight:
         self._accepted: list[int] = []
         self._refused: list[Refused] = []
         self._left = len(lanes)
+        self._halted = False
 
     @property
     def done(self) -> bool:
-        return not self._left
+        """Nothing will be sent any more, and everything that was is confirmed or refused."""
+        return not self._left or (self._halted and not self._under_way)
+
+    def halt(self) -> None:
+        """Send nothing more; what is on its way may still arrive."""
+        self._halted = True
 
     @property
     def under_way(self) -> list[int]:
@@ -38,7 +44,7 @@ class Flight:
 
     def next(self) -> Outgoing | None:
         """What to send now; `sent` or `refuse` is called for it before the next call."""
-        if not self._ready or len(self._under_way) >= self._window:
+        if self._halted or not self._ready or len(self._under_way) >= self._window:
             return None
         return self._ready[0][0]
 

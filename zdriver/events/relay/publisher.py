@@ -74,7 +74,9 @@ class RabbitMqSink:
     def abort(self) -> None:
         with self._lock:
             self._aborted = True
-        self.close()
+            session, self._session = self._session, None
+        if session is not None:
+            session.close(landing=True)
 
     def state(self) -> SinkState:
         session = self._session

@@ -89,7 +89,7 @@ class Session:
         if flight.done:
             return flight.outcome()
         with self._lock:
-            if self._ended or self._connection is None:
+            if self._ended or self._closing or self._connection is None:
                 return Outcome(broken=self._why())
             self._landed.clear()
             self._flight = flight
@@ -97,12 +97,16 @@ class Session:
         self._landed.wait()
         return self._outcome
 
-    def close(self) -> None:
-        """Called by any thread; returns when the connection is gone."""
+    def close(self, *, landing: bool = False) -> None:
+        """Called by any thread; returns when the connection is gone.
+
+        landing  what is on its way may be confirmed first; for `GOODBYE` seconds
+        """
         with self._lock:
             self._closing = True
             if not self._ended and self._connection is not None:
-                self._connection.ioloop.add_callback_threadsafe(self._leave)
+                leave = self._land if landing else self._leave
+                self._connection.ioloop.add_callback_threadsafe(leave)
         if self._thread.is_alive():
             self._thread.join()
 
@@ -167,6 +171,15 @@ class Session:
             self._suspect(error.reply_code, str(error.reply_text))
         if self._connection is not None:
             self._connection.ioloop.stop()
+
+    def _land(self) -> None:
+        flight, connection = self._flight, self._connection
+        if flight is None or connection is None or not connection.is_open or self.blocked:
+            self._leave()
+            return
+        flight.halt()
+        connection.ioloop.call_later(GOODBYE, self._leave)
+        self._land_when_done()
 
     def _leave(self) -> None:
         connection = self._connection
@@ -283,6 +296,8 @@ class Session:
             flight, self._flight, self._waiting_since = self._flight, None, None
             self._outcome = flight.outcome(broken=self._unbound)
             self._landed.set()
+            if self._closing:
+                self._leave()
 
     # what may go wrong
 

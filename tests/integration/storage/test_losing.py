@@ -12,6 +12,7 @@ from tests.integration.storage.conftest import Opens, at
 from zdriver.core.errors import Unavailable
 from zdriver.core.ids import new_id
 from zdriver.storage.port import Event, Transaction
+from zdriver.storage.postgres import pool
 from zdriver.storage.postgres import store as stores
 from zdriver.storage.postgres.store import PostgresStore
 from zdriver.testing import until
@@ -138,6 +139,33 @@ def test_an_aggregate_is_not_kept_from_others_by_a_process_that_is_gone(opens: O
     assert here.write(counted([]), lock=["it"]) == "1"
     go_on.set()
     thread.join(30)
+
+
+def test_a_crowd_that_wants_one_thing_keeps_nobody_from_another(opens: Opens) -> None:
+    """More of them wait than there are connections."""
+    store = opens()
+    holds, go_on = threading.Event(), threading.Event()
+
+    def unit(tx: Transaction) -> None:
+        holds.set()
+        assert go_on.wait(60)
+
+    first = threading.Thread(target=lambda: store.write(unit, lock=["it"], timeout=60))
+    first.start()
+    assert holds.wait(10)
+    grow = counted([])
+    crowd = [
+        threading.Thread(target=lambda: store.write(grow, lock=["it", "more"], timeout=60))
+        for _ in range(3 * pool.LIMIT)
+    ]
+    for thread in crowd:
+        thread.start()
+    for number in range(20):
+        store.write(lambda tx, n=number: tx.run("meta.put", key="another", value=str(n)), lock=["another"])
+    go_on.set()
+    for thread in (first, *crowd):
+        thread.join(60)
+    assert n(store) == len(crowd)
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ import psycopg
 from zdriver.core.clock import Clock
 from zdriver.core.engines import Address, EngineHealth
 from zdriver.core.errors import Unavailable, ZdriverError
-from zdriver.storage.port import Reading, Transaction
+from zdriver.storage.port import SCRUB_OWED, Reading, Transaction
 from zdriver.storage.postgres import timing
 from zdriver.storage.postgres.causes import Down
 from zdriver.storage.postgres.connection import close_quietly, lost, translate, translated
+from zdriver.storage.postgres.lanes import Lanes
 from zdriver.storage.postgres.link import Link
 from zdriver.storage.postgres.listening import Listener
 from zdriver.storage.postgres.opening import open_session, scrub
@@ -63,6 +64,7 @@ class PostgresStore:
         self._expired_at = time.monotonic()
         self._watch = Watch()
         self._pool = Pool(self._open, self._watch)
+        self._lanes = Lanes()
         self._listener = Listener(self._open, self._watch, self._wake, self._upkeep)
         try:
             # At once or not at all: whoever starts a daemon waits for it.
@@ -185,28 +187,34 @@ class PostgresStore:
 
     def _written(self, write: Write[T], timeout: float) -> T:
         deadline = time.monotonic() + timeout
-        busy = 2 * timeout + 1
         tries = 0
         while True:
-            session = self._session(deadline, busy)
             try:
-                return write.once(session)
+                with self._lanes.held(write.locks, deadline):
+                    return self._tried(write, timeout, deadline)
             except Again as again:
-                if again.lost:
-                    self._lost(session)
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline and not again.in_doubt:
                     raise again.error from again
-            except Unknown as unknown:
-                self._lost(session)
-                log.warning("a connection was lost at COMMIT: %s", unknown.error.message)
-                try:
-                    return self._settled(write, timeout)
-                except Again:
+                if again.in_doubt:  # looking for what became of it took its time
                     deadline = time.monotonic() + timeout
-            finally:
-                self._pool.give(session)
             tries += 1
             time.sleep(random.uniform(0, min(PAUSE, 0.001 * 2**tries)))
+
+    def _tried(self, write: Write[T], timeout: float, deadline: float) -> T:
+        """Raises Again, and what `Store.write` raises."""
+        session = self._session(deadline, 2 * timeout + 1)
+        try:
+            return write.once(session)
+        except Again as again:
+            if again.lost:
+                self._lost(session)
+            raise
+        except Unknown as unknown:
+            self._lost(session)
+            log.warning("a connection was lost at COMMIT: %s", unknown.error.message)
+            return self._settled(write, timeout)
+        finally:
+            self._pool.give(session)
 
     def _settled(self, write: Write[T], timeout: float) -> T:
         """What became of a write whose connection was lost at COMMIT. Raises Again, Unavailable."""
@@ -293,5 +301,8 @@ class PostgresStore:
         self._expired_at = time.monotonic()
         try:
             self.write(lambda tx: tx.run("request.expire", before=tx.now() - REQUEST_KEPT_US))
+            # Of a process that was killed after it had forgotten something.
+            if self.read(lambda tx: tx.one("meta.get", key=SCRUB_OWED)) is not None:
+                self.scrub()
         except ZdriverError as error:
-            log.warning("old requests cannot be removed: %s", error.message)
+            log.warning("upkeep of the store: %s", error.message)

@@ -37,10 +37,11 @@ LOOK = 0.05
 class Again(Exception):
     """Nothing was saved, and running it once more may save it."""
 
-    def __init__(self, error: ZdriverError, *, lost: bool = False) -> None:
+    def __init__(self, error: ZdriverError, *, lost: bool = False, in_doubt: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
         self.lost = lost  #: with it the connection
+        self.in_doubt = in_doubt  #: it was, and had to be looked for
 
 
 class Unknown(Exception):
@@ -70,7 +71,7 @@ class Write(Generic[T]):
         """`clock`: None for the database's."""
         self._unit = unit
         self._address = address
-        self._locks = set(lock)
+        self.locks = set(lock)  #: names of aggregates; more with each try that showed that they are needed
         self._request = request
         self._digest = digest
         self._result = result
@@ -126,12 +127,12 @@ class Write(Generic[T]):
         self._xid = row["xid"]
         clock = self._clock or sample.now
         self._tx = tx = PostgresTransaction(
-            session, clock, sinks=self._sinks, xid=self._xid, locked=self._locks
+            session, clock, sinks=self._sinks, xid=self._xid, locked=self.locks
         )
         return tx, self._known(tx, row) if self._request else None
 
     def _beginning(self, session: Session) -> bytes:
-        keys = sorted({lock_key(name) for name in self._locks})
+        keys = sorted({lock_key(name) for name in self.locks})
         parts = [b"BEGIN", b"SET LOCAL lock_timeout = %d" % max(1, round(self._timeout * 1000))]
         parts += [b"SELECT pg_advisory_xact_lock(%d)" % key for key in keys]
         last = f"SELECT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT) AS xid, {timing.ASK} AS now"
@@ -178,7 +179,7 @@ class Write(Generic[T]):
         if isinstance(error, errors.IntegrityError):
             if error.diag.table_name == "events" and self._tx is not None:
                 # Another one was about the same: next time it is waited for before anything is read.
-                self._locks |= self._tx.aggregates
+                self.locks |= self._tx.aggregates
                 return None
             if not self._refused:  # what was looked for came only after the look
                 self._refused = True
@@ -212,7 +213,7 @@ class Write(Generic[T]):
             raise self.unknown()
         if saved:
             return cast(T, self._value)
-        raise Again(self.unknown())
+        raise Again(self.unknown(), in_doubt=True)
 
     def unknown(self) -> Unavailable:
         return Unavailable(

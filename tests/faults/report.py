@@ -45,8 +45,8 @@ _ROOM = """
 ## What is not promised
 - RabbitMQ 3.10 writes what was declared (a durable queue, a quorum queue, an exchange) to its disk up to two
   seconds later. A broker that is killed within them forgets the queue, or has one that it cannot open
-  (`541 INTERNAL_ERROR`: delete it, it is made again), and with it messages that it confirmed. That is once, when
-  `events.url` is first used with a broker. The events themselves stay in the store's log.
+  (`541 INTERNAL_ERROR`: delete it, it is made again), and with it messages that it confirmed. That is
+  once, when `events.url` is first used with a broker. The events themselves stay in the store's log.
 - A call without `request` that was cut off may have been done. The command line and the Python client
   always give one.
 """

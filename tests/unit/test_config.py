@@ -91,6 +91,16 @@ def test_a_wrong_variable_is_named(tmp_path: Path, variable: str, value: str) ->
         load(tmp_path / "none", {variable: value})
 
 
+@pytest.mark.parametrize("name", ["amq.topic", "a b", "ä", "x" * 201])
+def test_an_exchange_that_no_broker_takes_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        InvalidInput, match=r"events\.exchange is '.*' \(\$ZDRIVER_EVENTS_EXCHANGE\); allowed: "
+    ):
+        load(tmp_path / "none", {"ZDRIVER_EVENTS_EXCHANGE": name})
+    with pytest.raises(InvalidInput, match=r"events\.exchange is '' "):
+        load(written(tmp_path, "[events]\nexchange = ''"), {})
+
+
 def test_a_variable_that_is_no_setting_is_a_warning_not_an_error(tmp_path: Path) -> None:
     loaded = load(tmp_path / "none", {"ZDRIVER_RESTORE_MOED": "x", "ZDRIVER_NO_FORK": "1"})
     assert loaded.warnings == ("$ZDRIVER_RESTORE_MOED is no setting; did you mean $ZDRIVER_RESTORE_MODE?",)

@@ -26,6 +26,8 @@ from zdriver.core.errors import InvalidInput, NotFound
 PREFIX = "ZDRIVER_"
 #: Ends of the names of settings in which a secret may stand.
 _SECRET = (".url", ".password_command")
+#: What AMQP allows; queues have its name with a few letters more, and amq. is the broker's own.
+_EXCHANGE = re.compile(r"(?!amq\.)[A-Za-z0-9_.:-]{1,200}")
 
 
 class Commands(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -175,6 +177,12 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
             f"storage.path is {_path_shown(config.storage.path)} ({origins['storage.path']});"
             " allowed: an absolute path",
             hint="a URL goes into storage.url" if "://" in config.storage.path else "begin it with / or ~/",
+        )
+    if not _EXCHANGE.fullmatch(config.events.exchange):
+        raise InvalidInput(
+            f"events.exchange is {config.events.exchange!r} ({origins['events.exchange']}); allowed: up to 200"
+            " letters, digits and . _ : -, not beginning with amq.",
+            hint=_MEND,
         )
     _check_templates(config, origins)
     settings = tuple(

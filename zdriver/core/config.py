@@ -178,12 +178,7 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
             " allowed: an absolute path",
             hint="a URL goes into storage.url" if "://" in config.storage.path else "begin it with / or ~/",
         )
-    if not _EXCHANGE.fullmatch(config.events.exchange):
-        raise InvalidInput(
-            f"events.exchange is {config.events.exchange!r} ({origins['events.exchange']}); allowed: up to 200"
-            " letters, digits and . _ : -, not beginning with amq.",
-            hint=_MEND,
-        )
+    _check_exchange(config, origins)
     _check_templates(config, origins)
     settings = tuple(
         Setting(
@@ -372,6 +367,16 @@ def _check_templates(config: Config, origins: Mapping[str, str]) -> None:
         must = "".join(f", {{{field}}} must be" for field in needed)
         raise InvalidInput(
             f"{name} is {value!r} ({origins[name]}); allowed: a text in which {words} may stand{must}",
+            hint=_MEND,
+        )
+
+
+def _check_exchange(config: Config, origins: Mapping[str, str]) -> None:
+    name = config.events.exchange
+    if not _EXCHANGE.fullmatch(name):
+        raise InvalidInput(
+            f"events.exchange is {name!r} ({origins['events.exchange']}); allowed: up to 200 letters, digits"
+            " and . _ : -, not beginning with amq.",
             hint=_MEND,
         )
 

@@ -101,6 +101,7 @@ class ContextService:
 
     def clear_intent(self, *, place: Place, request: str = "") -> Intent | None:
         where = self._spot(place)
+        self._carry_on(where)
 
         def unit(tx: Transaction) -> _Cleared:
             found = resolving.find(tx, where, self._host)
@@ -160,6 +161,7 @@ class ContextService:
 
     def undo_milestone(self, *, place: Place, request: str = "") -> Milestone:
         where = self._spot(place)
+        self._carry_on(where)
 
         def unit(tx: Transaction) -> Milestone:
             found = resolving.find(tx, where, self._host)

@@ -338,3 +338,14 @@ def test_panes_that_were_seen_here_since_stay_the_newest(tmp_path: Path, bare: P
         desk.taking.recover(view)
         newest = desk.snapshots.show(0, zellij_session="work").layout
         assert newest.tabs[0].tiled == (Pane(cwd=desk.root, command=("htop",)),)
+
+
+def test_what_is_shown_can_be_taken_back(desk: Machine, laptop: Machine) -> None:
+    left(desk)
+    undone = laptop.contexts.undo_milestone(place=laptop.place())
+    assert undone.text == "two"
+    cleared = laptop.contexts.clear_intent(place=laptop.place())
+    assert cleared is not None
+    assert cleared.text == "Refactor the café"
+    assert (laptop.intent(), laptop.milestones()) == ("", ["one"])
+    assert desk.milestones("work") == ["two", "one"]

@@ -21,6 +21,7 @@ from zdriver.archive.model import (
     Settled,
 )
 from zdriver.archive.pruning import prune
+from zdriver.archive.working import PATIENCE as SILENCE
 from zdriver.archive.working import Worker
 from zdriver.core.clock import Clock, now_us
 from zdriver.core.engines import EngineHealth
@@ -36,6 +37,8 @@ LOOK_EVERY = 60.0
 RETRY, RETRY_MAX = 60.0, 3600.0
 #: Seconds that `health` waits to count what is not there yet.
 PATIENCE = 0.05
+#: Seconds that `forget` waits for a run that is under way, and for a word of its own.
+FORGETTING = 8.0
 DAY_US = 86_400 * 1_000_000
 
 
@@ -141,11 +144,17 @@ class Archiver:
 
     def forget(self) -> Literal["done", "owed"]:
         """What was just forgotten is forgotten in the archive, too; owed: it will be, when that answers."""
-        try:
-            if not self.run().elsewhere:
-                return "done"
-        except ZdriverError as error:
-            log.warning("the archive has not forgotten it yet: %s", error.message)
+        # Whoever waits here wants to go on: an archive that hangs is not waited for.
+        if self._running.acquire(timeout=FORGETTING):
+            try:
+                report = self._run(Order(host=self._host), patience=FORGETTING)
+                self._settle(report)
+                if not report.elsewhere:
+                    return "done"
+            except ZdriverError as error:
+                log.warning("the archive has not forgotten it yet: %s", error.message)
+            finally:
+                self._running.release()
         self._due = min(self._due, self._clock() + round(RETRY * 1_000_000))
         return "owed"
 
@@ -158,13 +167,13 @@ class Archiver:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _run(self, order: Order) -> Archived:
+    def _run(self, order: Order, *, patience: float | None = None) -> Archived:
         if self._keep_days and order.what == "run":
             before = self._clock() - self._keep_days * DAY_US
             order = msgspec.structs.replace(order, prune_before=before)
         self._pruned = Counts()
         try:
-            report = self._worker.run(order, self._heard)
+            report = self._worker.run(order, self._heard, patience=patience or SILENCE)
         except ZdriverError as error:
             if not self._ending.is_set():
                 self._note(state="down", message=error.message, hint=error.hint)

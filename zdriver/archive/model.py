@@ -9,9 +9,6 @@ import msgspec
 
 from zdriver.context.model import Entry
 
-#: What of `archive_owed` names what: see the migration.
-OwedKind = Literal["entry", "context", "place", "event"]
-
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Rows by kind."""
@@ -110,9 +107,9 @@ Said = Meets | Committed | Settled | Confirmed | Prunable | Done | Failed
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a worker is started for: to archive, to count what would be, or only to look whether it can."""
+    """What a worker is started for: to archive, or to count what would be."""
 
     host: str  #: id of this machine
-    what: Literal["run", "count", "look"] = "run"
+    what: Literal["run", "count"] = "run"
     prune_before: int = 0  #: µs: what is older may go here; 0: nothing
     unless_within: float = 0.0  #: nothing is done when everything was there within so many seconds

@@ -8,6 +8,7 @@ moment before it was forgotten must not stay there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from zdriver.archive.forgetting import forget
@@ -40,6 +41,7 @@ class Pass:
         self._tell = tell
         self.rows = Counts()
         self.forgotten = 0
+        self.whole = False  #: whether it was (the rest of) a first pass
 
     def run(self) -> int:
         """The newest event that is there now. Raises what store and archive raise."""
@@ -47,6 +49,7 @@ class Pass:
         state = self._begin()
         if state.stage:
             self._first(state)
+            self.whole = True
         cursor = self._changes()
         self._snapshots()
         self._forget()
@@ -74,17 +77,29 @@ class Pass:
             begin: int | str = lowest
             if name == state.stage and state.reached:
                 begin = type(lowest)(state.reached)
-            for rows in self._pages(name, key, begin, state.until):
-                values = [table.values(row) for row in rows]
-                self._target.add(table, values, stage=name, reached=str(rows[-1][key]))
-                self._count(name, len(rows))
+            for values, last in self._pages(name, table, key, begin, state.until):
+                self._target.add(table, values, stage=name, reached=str(last))
+                self._count(name, len(values))
         self._target.settle(stage="", reached="", cursor=state.until, event=state.until_event)
 
-    def _pages(self, name: str, key: str, begin: int | str, until: int) -> Iterator[list[Row]]:
+    def _pages(
+        self, name: str, table: Table, key: str, begin: int | str, until: int
+    ) -> Iterator[tuple[list[Values], int | str]]:
+        """(rows of the archive, key of the last one); the next are made while these are sent."""
         more: dict[str, Any] = {"until": until} if name == "events" else {}
-        while rows := self._source.all(f"archive.{name}", after=begin, limit=BATCH, **more):
-            yield rows
-            begin = rows[-1][key]
+
+        def page(after: int | str) -> tuple[list[Values], int | str]:
+            rows = self._source.all(f"archive.{name}", after=after, limit=BATCH, **more)
+            return _values(table, rows), rows[-1][key] if rows else after
+
+        with ThreadPoolExecutor(1, thread_name_prefix="reading") as ahead:
+            coming = ahead.submit(page, begin)
+            while True:
+                values, last = coming.result()
+                if not values:
+                    return
+                coming = ahead.submit(page, last)
+                yield values, last
 
     # -- later ones ------------------------------------------------------------------------
 

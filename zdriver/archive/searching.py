@@ -27,10 +27,13 @@ from zdriver.storage.postgres.connection import (
     translate,
 )
 from zdriver.storage.postgres.migrating import check_schema, migrate, schema_of
+from zdriver.storage.postgres.watch import Session, Watch
 
 T = TypeVar("T")
 
 FREQUENCIES_KEPT = 600.0  #: seconds
+#: Seconds that an answer may take; then the server counts as hung.
+PATIENCE = 10.0
 #: Rows that are searched again and again are in memory, or on disks that seek in no time.
 SETTINGS = {"random_page_cost": "1.1"}
 
@@ -59,16 +62,17 @@ class Searching:
     def __init__(self, address: Callable[[], Address]) -> None:
         """address  of the archive, asked at each connection. Nothing is connected before a question."""
         self._address = address
-        self._connection: Connection | None = None
+        self._session: Session | None = None
+        self._watch = Watch()
         self._lock = threading.Lock()
         self._frequencies: Frequencies | None = None
         self._read_at = 0.0
 
     def close(self) -> None:
         with self._lock:
-            if self._connection is not None:
-                close_quietly(self._connection)
-                self._connection = None
+            if self._session is not None:
+                close_quietly(self._session.connection)
+                self._session = None
 
     def history(self, asked: Asked) -> list[ArchivedEntry]:
         """Newest first. Raises NotFound for an unknown `before`, Unavailable."""
@@ -99,12 +103,12 @@ class Searching:
     def _ask(self, question: Callable[[Connection], T]) -> T:
         """A connection that was lost since the last question is made anew, once."""
         with self._lock:
-            known = self._connection is not None
+            known = self._session is not None
             try:
                 return self._once(question)
             except psycopg.Error as error:
                 address = self._address()
-                if not known or self._connection is not None:
+                if not known or self._session is not None:
                     raise translate(error, address) from error
             try:
                 return self._once(question)
@@ -112,14 +116,16 @@ class Searching:
                 raise translate(error, address) from error
 
     def _once(self, question: Callable[[Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = _connected(self._address())
+        if self._session is None:
+            self._session = Session(_connected(self._address()))
+        session = self._session
         try:
-            return question(self._connection)
+            with self._watch.guarded(session, PATIENCE):
+                return question(session.connection)
         except psycopg.Error as error:
-            if lost(error, self._connection):
-                close_quietly(self._connection)
-                self._connection = None
+            if lost(error, session.connection):
+                close_quietly(session.connection)
+                self._session = None
             raise
 
 

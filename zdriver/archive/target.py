@@ -70,6 +70,7 @@ class Target:
             self.skew_ms = (to_us(row["now"]) - (before + now_us()) / 2) / 1000
             self.connecting_ms = (asked - began) * 1000
             self.version = self._connection.info.parameter_status("server_version") or ""
+            self.version = self.version.partition(" ")[0]  # without the packager's words
         except BaseException:
             self.close()
             raise
@@ -214,10 +215,18 @@ class Target:
             )
             return {tuple(row.values()) for row in found}
 
-    def analyze(self) -> None:
-        """So that searches are planned for what is there now; and the index of words is in order."""
+    def analyze(self, *, whole: bool) -> None:
+        """So that searches are planned for what is there now; and the index of words is in order.
+
+        whole  a history came as a whole, which the server's own counting may not know yet
+        """
         with self._working():
-            self._execute("ANALYZE archive_entries")
+            row = self._execute(
+                "SELECT n_mod_since_analyze * 20 > n_live_tup AS much FROM pg_stat_user_tables"
+                " WHERE relid = 'archive_entries'::regclass"
+            ).fetchone()
+            if whole or row is None or row["much"]:  # a few rows more change nothing that is known of them
+                self._execute("ANALYZE archive_entries")
             self._execute("SELECT gin_clean_pending_list('archive_entries_words')")
 
     def _execute(self, statement: LiteralString, *values: Any) -> psycopg.Cursor[dict[str, Any]]:

@@ -85,9 +85,8 @@ def _work(source: Source, target: Target, order: Order, tell: Callable[[Said], N
     began = time.monotonic()
     if order.what == "run" and not target.lead():
         return _report(source, target, elsewhere=True)
-    if order.what != "run":
-        rows = pending(source, target) if order.what == "count" else Counts()
-        return _report(source, target, rows=rows, dry_run=True)
+    if order.what == "count":
+        return _report(source, target, rows=pending(source, target), dry_run=True)
     target.meet(order.host, socket.gethostname())
     for known in source.all("archive.hosts"):
         target.meet(known["id"], known["name"])
@@ -99,7 +98,7 @@ def _work(source: Source, target: Target, order: Order, tell: Callable[[Said], N
     at = target.finish()
     tell(Confirmed(archive=target.id, cursor=cursor, archived_at=at))
     if made.rows.entries:
-        target.analyze()
+        target.analyze(whole=made.whole)
     if order.prune_before:
         pruning.find(source, target, cursor=cursor, before=order.prune_before, tell=tell)
     report = _report(source, target, rows=made.rows, forgotten=made.forgotten)

@@ -7,7 +7,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,40 @@ from zdriver.core.errors import Unavailable, from_code
 log = logging.getLogger(__name__)
 
 GO = b"go\n"
+#: Seconds that one batch may take, on a slow server and with all its indexes.
+PATIENCE = 300.0
 _decode = msgspec.json.Decoder(Said).decode
+
+
+class Silence:
+    """Ends what says nothing for too long: a server that hangs gives no error by itself."""
+
+    def __init__(self, kill: Callable[[], None], seconds: float) -> None:
+        self._kill = kill
+        self._seconds = seconds
+        self._timer: threading.Timer | None = None
+        self.over = False
+
+    def broken_by(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """The same lines; from one to the next it must not take longer."""
+        self._begin()
+        for line in lines:
+            self.end()
+            yield line
+            self._begin()
+
+    def _begin(self) -> None:
+        self._timer = threading.Timer(self._seconds, self._killed)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _killed(self) -> None:
+        self.over = True
+        self._kill()
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class Worker:
@@ -30,16 +63,19 @@ class Worker:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, order: Order, on: Callable[[Said], None]) -> Archived:
+    def run(self, order: Order, on: Callable[[Said], None], *, patience: float = PATIENCE) -> Archived:
         """Do it. `on` hears everything but the end, in this thread; what it raises ends the worker.
+
+        patience  seconds without a word after which it counts as hung, and is killed
 
         Raises what the worker failed with, and Unavailable when it was killed.
         """
         process = self._start(order)
         assert process.stdin is not None
         assert process.stdout is not None
+        silence = Silence(process.kill, patience)
         try:
-            for line in process.stdout:
+            for line in silence.broken_by(process.stdout):
                 match said := _decode(line):
                     case Done(report=report):
                         return report
@@ -51,6 +87,11 @@ class Worker:
                         process.stdin.flush()
                     case _:
                         on(said)
+            if silence.over:
+                raise Unavailable(
+                    f"archive.url: the archive does not answer: {patience:g} seconds without a word",
+                    hint="nothing is lost: it goes on when that answers again",
+                )
             raise Unavailable(
                 f"archiving was stopped: its process ended ({process.wait()})",
                 hint="do it again: it goes on from what the archive confirmed",
@@ -58,6 +99,7 @@ class Worker:
         except BrokenPipeError:
             raise Unavailable("archiving was stopped", hint="do it again") from None
         finally:
+            silence.end()
             self._end(process)
 
     def _start(self, order: Order) -> subprocess.Popen[bytes]:

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.archive.world import World
+from zdriver.archive import archiver as archiver_module
+from zdriver.archive import searching as searching_module
 from zdriver.archive.model import Committed, Confirmed, Counts, Said
+from zdriver.archive.searching import Asked, Searching
+from zdriver.context.model import Place
+from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.testing import Home
 from zdriver.testing.servers import PostgreSql, Proxy, scratch
@@ -140,3 +145,30 @@ def test_without_an_archive_nothing_of_it_is_loaded(home: Home) -> None:
 
     assert loaded() == ["[]", "False"]
     assert loaded(ZDRIVER_ARCHIVE_URL="postgresql://nobody@127.0.0.1:1/x") == ["[]", "True"]
+
+
+def test_a_server_that_hangs_is_not_waited_for(
+    world: World, server: PostgreSql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes what it is sent and never answers: forgetting goes on, searching says so, a run is ended."""
+    world.contexts.archive_forgets = world.archiver.forget
+    made = world.contexts.set_intent("Forget me", place=Place(cwd="/w/x"))
+    world.archiver.run()
+    searching = Searching(
+        lambda: Address(setting="archive.url", scheme="postgresql", url=server.url_of("archive"))
+    )
+    assert len(searching.history(Asked())) == 1
+    server.suspend()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(archiver_module, "FORGETTING", 1.0)
+        impatient.setattr(archiver_module, "SILENCE", 1.0)
+        impatient.setattr(searching_module, "PATIENCE", 1.0)
+        with pytest.raises(Unavailable, match=r"archive\.url"):
+            searching.history(Asked())
+        with pytest.raises(Unavailable, match=r"archive\.url"):
+            world.archiver.run()
+        assert world.contexts.forget((made.id,)).archive == "owed"
+    server.resume()
+    assert world.archiver.run().forgotten == 1
+    assert searching.history(Asked()) == []
+    searching.close()

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import archiving, claiming, figures, hot, linking, relaying, worktrees
+from tests.bench import archiving, claiming, figures, hot, linking, postgres, relaying, worktrees
 from tests.bench.reopen import reopen
 from tests.bench.report import Figure, table, write
 from tests.bench.world import World, world
@@ -25,6 +25,7 @@ MEASURED: dict[str, Callable[[World], Iterator[Figure]]] = {
     "create": worktrees.create,
     "list": worktrees.listing,
     "claim": claiming.claim,
+    "postgres": postgres.postgres,
     "redis": hot.hot,
     "link": linking.link,
     "reopen": reopen,

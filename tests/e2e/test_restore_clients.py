@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.daemon import ask, wait_connected, wait_recorded
 from tests.e2e.harness import Zellij
 from zdriver.testing import Home, until
-from zdriver.testing.servers import Redis
+from zdriver.testing.servers import PostgreSql, Redis, scratch
 
 LAYOUTS = Path(__file__).parents[2] / "layouts"
 
@@ -122,3 +122,29 @@ def test_the_status_line_says_when_an_engine_goes_and_when_it_is_back(
         opened.window.wait_for(lambda screen: "goes on" in screen and "! Redis down" in screen)
         server.start()
         opened.window.wait_for(lambda screen: "goes on" in screen and "Redis" not in screen, deadline=60)
+
+
+def test_the_status_line_says_when_the_store_goes_and_when_it_is_back(home: Home, zellij: Zellij) -> None:
+    layouts = home.config.parent / "layouts"
+    layouts.mkdir(parents=True)
+    shutil.copy(LAYOUTS / "zdriver.kdl", layouts)
+    home.write_config('default_layout "zdriver"')
+    settings = Path(home.env["XDG_CONFIG_HOME"], "zdriver", "config.toml")
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    with scratch("status-pg") as folder, PostgreSql(folder) as server:
+        settings.write_text(f'[storage]\nurl = "{server.database("shared")}"\n')
+        opened = zellij.start("told", cwd=home.path)
+        wait_connected(home, "told")
+        place = {"cwd": str(home.path), "zellij_session": "told"}
+        ask(home, "context.set_intent", text="keep it safe", place=place)
+        opened.window.wait_for(lambda screen: "keep it safe" in screen and "PostgreSQL" not in screen)
+        server.kill()
+        opened.action("new-pane")  # there is something to record, and nowhere to
+        opened.window.wait_for(
+            lambda screen: "keep it safe" in screen and "! PostgreSQL down" in screen, deadline=60
+        )
+        server.start()
+        opened.window.wait_for(
+            lambda screen: "keep it safe" in screen and "PostgreSQL" not in screen, deadline=60
+        )
+        wait_recorded(home, "told", lambda panes: len(panes) == 2, deadline=60)

@@ -294,12 +294,14 @@ class LiveSession:
             self._dump()
         if not self._opened and self.capture.layout is not None:
             self._open()
-        self._record(came)
-        self._read_scrollback()
-        warning = self._work.warning()
-        if came or self._status_due or warning != self._warned:
-            self._warned = warning
-            self._push_status()
+        try:
+            self._record(came)
+            self._read_scrollback()
+        finally:  # also, and above all, when nothing can be kept now
+            warning = self._work.warning()
+            if came or self._status_due or warning != self._warned:
+                self._warned = warning
+                self._push_status()
 
     def _follow_name(self) -> None:
         name = sessions.name_now(self.server)

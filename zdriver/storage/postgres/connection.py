@@ -32,7 +32,6 @@ DEFAULTS = {
 }
 #: A daemon whose machine vanished must not keep its locks: the server lets go of them by itself.
 SETTINGS = {
-    "client_connection_check_interval": "5s",
     "idle_in_transaction_session_timeout": "60s",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -42,6 +41,10 @@ SETTINGS = {
     # Compiling a plan takes longer than any statement of ours.
     "jit": "off",
 }
+#: Also while a statement runs; a server on a system that cannot tell refuses the setting.
+_NOTICE_THE_END = """
+DO $$ BEGIN SET client_connection_check_interval = '5s'; EXCEPTION WHEN OTHERS THEN NULL; END $$;
+"""
 
 
 def connect(
@@ -142,4 +145,4 @@ def _settle(connection: Connection, settings: Mapping[str, str]) -> None:
         "SELECT set_config('synchronous_commit', 'on', false)"
         " WHERE current_setting('synchronous_commit') = 'off'"
     )
-    connection.execute((sets + durable).encode())
+    connection.execute((sets + _NOTICE_THE_END + durable).encode())

@@ -48,10 +48,10 @@ class Listener:
         open_one: Callable[[float], Session],
         watch: Watch,
         wake: Callable[[], None],
-        idle: Callable[[], None],
+        idle: Callable[[float], None],
     ) -> None:
         """wake  tells subscribers of this process of events
-        idle  is called now and then"""
+        idle  is called now and then, with the seconds in which the server answered"""
         self._open_one = open_one
         self._watch = watch
         self._wake = wake
@@ -62,6 +62,7 @@ class Listener:
         self._stopping = threading.Event()
         self._news = False  #: events of this process that others have not been told of
         self._poke: tuple[int, int] | None = None
+        self._latency = 0.0
         self._newest = 0
         self._settled = 0
 
@@ -117,7 +118,9 @@ class Listener:
         while not self._stopping.is_set():
             try:
                 session = self._open_one(ANSWER)
-            except ZdriverError:  # told by whoever needs an answer
+            except Exception as error:
+                if not isinstance(error, ZdriverError):  # those are told by whoever needs an answer
+                    log.exception("connecting to PostgreSQL")
                 self._stopping.wait(wait)
                 wait = min(wait * 2, BACKOFF[1])
                 continue
@@ -151,7 +154,7 @@ class Listener:
             if said or told or unsettled or now >= due or EVENTS in missed:
                 unsettled = self._look(session, _SAY if said else b"")
                 due = now + LOOK
-                self._idle()
+                self._idle(self._latency)
             soon = LEAST if self._news or unsettled else due - time.monotonic()
             self._sleep(session, max(0.0, soon))
 
@@ -182,7 +185,9 @@ class Listener:
 
         say  what is told to others in the same round trip
         """
+        began = time.monotonic()
         row = self._asked(session, say + statement("event.standing"))
+        self._latency = time.monotonic() - began
         newest, settled = (row["newest"] or 0, row["settled"]) if row else (0, 0)
         # Readable since the last look: what is new, and what an older transaction held up.
         if min(newest, settled - 1) > min(self._newest, self._settled - 1):

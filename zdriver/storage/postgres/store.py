@@ -138,13 +138,12 @@ class PostgresStore:
         connection = session.connection
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         if clock is None:
-            sent = counted()
             cursor = connection.execute(f"{begin};SELECT {timing.ASK} AS now".encode())
             cursor.nextset()
             row = cursor.fetchone()
             assert row is not None
             sample = Sample(row["now"], counted())
-            self._learn(sample, (sample.at - sent) / 1_000_000)
+            self._learn(sample)
             clock = sample.now
         else:
             connection.execute(begin.encode(), prepare=False)
@@ -179,7 +178,7 @@ class PostgresStore:
         )
         value = self._written(write, timeout)
         if write.heard is not None:
-            self._learn(*write.heard)
+            self._learn(write.heard)
         if write.emitted:
             self._wake()
             self._listener.news()
@@ -282,9 +281,9 @@ class PostgresStore:
 
     # ---- between ------------------------------------------------------------------------
 
-    def _learn(self, sample: Sample, latency: float) -> None:
+    def _learn(self, sample: Sample) -> None:
         self._sample = sample
-        self._link.up(latency=latency, said=sample.now())
+        self._link.up(said=sample.now())
 
     def _wake(self) -> None:
         for wake in self._wakes:
@@ -293,8 +292,12 @@ class PostgresStore:
             except Exception:
                 log.exception("a subscriber failed")
 
-    def _upkeep(self) -> None:
-        """Now and then, on the listener's thread; what fails here fails nobody's write."""
+    def _upkeep(self, latency: float) -> None:
+        """Now and then, on the listener's thread; what fails here fails nobody's write.
+
+        latency  seconds in which the server has just answered
+        """
+        self._link.up(latency=latency)
         self._pool.trim()
         if time.monotonic() - self._expired_at < EXPIRE_EVERY:
             return

@@ -82,8 +82,7 @@ class Write(Generic[T]):
         self._xid = 0
         self._tx: PostgresTransaction | None = None
         self._value: T | None = None
-        #: what the database's clock said last, and how long it took to answer, in seconds
-        self.heard: tuple[Sample, float] | None = None
+        self.heard: Sample | None = None  #: what the database's clock said last
 
     @property
     def emitted(self) -> int:
@@ -115,7 +114,6 @@ class Write(Generic[T]):
     def _begin(self, session: Session) -> tuple[PostgresTransaction, str | None]:
         """One round trip: locks first, so that all that is read, and the number of the transaction, which
         orders its events, come after what the lock was waited for. With the result of the same request."""
-        sent = counted()
         cursor = session.connection.cursor()
         cursor.execute(self._beginning(session))
         while cursor.nextset():
@@ -123,7 +121,7 @@ class Write(Generic[T]):
         row = cursor.fetchone()
         assert row is not None
         sample = Sample(row["now"], counted())
-        self.heard = sample, (sample.at - sent) / 1_000_000
+        self.heard = sample
         self._xid = row["xid"]
         clock = self._clock or sample.now
         self._tx = tx = PostgresTransaction(

@@ -306,8 +306,10 @@ class ClaimsService:
         return _meant(self._ledger.current(id_), id_)
 
     def _elsewhere(self, name: str, top: str) -> str | None:
-        row = self._ledger.read(lambda tx: tx.one("claim.elsewhere", host=self._host, top=top, name=name))
-        return None if row is None else str(row["id"])
+        """None also where a short name means several there."""
+        found = self._ledger.read(lambda tx: tx.all("claim.elsewhere", host=self._host, top=top, name=name))
+        meant = [row for row in found if row["name"] == name] or found
+        return str(meant[0]["id"]) if len({row["name"] for row in meant}) == 1 else None
 
     # ---- time ---------------------------------------------------------------------------
 

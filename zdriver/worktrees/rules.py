@@ -156,7 +156,7 @@ def unknown(given: str, worktrees: Iterable[Worktree], elsewhere: Sequence[Line]
     if elsewhere:
         there = ", ".join(sorted({each.host for each in elsewhere}))
         return NotFound(
-            f"{given} is on {there}, not here",
+            f"{elsewhere[0].worktree.name} is on {there}, not here",
             hint="`zdriver worktree list --all-hosts` shows it; to work at it here, make it here, too",
         )
     names = {key(each.name): each.name for each in worktrees} | {short(each): each.name for each in worktrees}

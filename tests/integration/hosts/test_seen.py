@@ -58,10 +58,10 @@ def test_a_worktree_of_the_same_name_is_the_same_work(two: tuple[Machine, Machin
 def test_what_only_the_other_has_is_claimed_there(two: tuple[Machine, Machine]) -> None:
     a, b = two
     there = a.data("feat", "user-auth")["worktree"]["path"]
-    claimed = b.data("claim", "feat-user-auth", "--agent", "claude-2")
+    claimed = b.data("claim", "user-auth", "--agent", "claude-2")
     assert (claimed["path"], claimed["token"]) == (there, 1)
     assert a.run("claim", "feat-user-auth", "--agent", "claude-1").returncode == 4
-    missing = b.run("worktree", "path", "feat-user-auth")
+    missing = b.run("worktree", "path", "user-auth")
     assert missing.returncode == 3
     assert "feat-user-auth is on" in missing.stderr
     assert "--all-hosts" in missing.stderr

@@ -42,12 +42,12 @@ UPDATE claim_waiters SET until = :until WHERE until > :after AND host IN ('', :h
 DELETE FROM claim_waiters WHERE worktree_id = :worktree_id
 
 -- name: elsewhere
--- (of the same name in another clone of the repository that `top` is a worktree of)
-SELECT w.id
+-- (of that name, whole or without its type, in another clone of the repository that `top` is a worktree of)
+SELECT w.id, w.name
 FROM worktrees here
 JOIN repos r ON r.id = here.repo_id
 JOIN repos s ON s.identity = r.identity AND s.identity <> '' AND s.id <> r.id
-JOIN worktrees w ON w.repo_id = s.id AND w.name = :name AND w.removed_at IS NULL
+JOIN worktrees w ON w.repo_id = s.id AND w.removed_at IS NULL
 WHERE here.path = :top AND here.removed_at IS NULL AND r.host = :host
-ORDER BY w.id
-LIMIT 1
+    AND (w.name = :name OR w.name = w.type || '-' || :name)
+ORDER BY w.name <> :name, w.id

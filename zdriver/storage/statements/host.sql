@@ -27,7 +27,7 @@ JOIN repos r ON r.identity = here.identity AND r.identity <> '' AND r.id <> here
 JOIN worktrees w ON w.repo_id = r.id AND w.removed_at IS NULL
 LEFT JOIN hosts h ON h.id = r.host
 LEFT JOIN claims c ON c.worktree_id = w.id AND c.ended_at IS NULL AND c.expires_at > :now
-WHERE here.id = :repo_id AND (:name = '' OR w.name = :name)
+WHERE here.id = :repo_id AND (:name = '' OR w.name = :name OR w.name = w.type || '-' || :name)
 ORDER BY h.name, r.id, w.type <> 'trunk', w.name
 
 -- name: elsewhere_intents

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from zdriver.context.service import ContextService
-from zdriver.storage.port import Reading
+from zdriver.storage.port import Reading, Store
 from zdriver.storage.sqlite import SqliteStore
 
 
-def service(store: SqliteStore) -> ContextService:
+def service(store: Store) -> ContextService:
     """Intents and milestones in this store; every folder is a root, and there is no git."""
     return ContextService(store, host="host", roots=lambda folder: folder, head=lambda root: None)
 

@@ -24,6 +24,9 @@ from zdriver.storage.postgres.store import PostgresStore
 from zdriver.testing import Home, until
 from zdriver.testing.servers import PostgreSql, scratch
 
+#: A run is a process of its own, and a machine full of tests is slow at starting those.
+wait = partial(until, deadline=60)
+
 
 @pytest.fixture
 def archived(home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -53,7 +56,7 @@ def engine(cli: Cli) -> dict[str, Any]:
 def test_by_hand(cli: Cli, archived: str) -> None:
     cli("intent", "Refactor database layer")
     cli("milestone", "Schema is done")
-    until(lambda: engine(cli)["version"], what="the first look at the archive")
+    wait(lambda: engine(cli)["version"], what="the first look at the archive")
     before = engine(cli)
     assert before["state"] == "ok"
     dry = cli("archive", "--dry-run")
@@ -80,13 +83,13 @@ def test_by_itself(cli: Cli, home: Home, archived: str) -> None:
     home.env["ZDRIVER_ARCHIVE_INTERVAL"] = "1"
     for number in range(3):
         cli("intent", f"Intent {number}")
-        until(partial(reached, archived, f"Intent {number}"), what="the next run")
+        wait(partial(reached, archived, f"Intent {number}"), what="the next run")
 
 
 def test_missed_while_the_daemon_was_away(cli: Cli, home: Home, archived: str) -> None:
     """What was due meanwhile is done when it is back; what is not due is not."""
     cli("intent", "Before")
-    until(lambda: texts(archived) == ["Before"], what="the first run")
+    wait(lambda: texts(archived) == ["Before"], what="the first run")
     cli("daemon", "stop")
     with psycopg.connect(archived) as connection:
         connection.execute("UPDATE archive_stores SET archived_at = archived_at - interval '25 hours'")
@@ -95,11 +98,11 @@ def test_missed_while_the_daemon_was_away(cli: Cli, home: Home, archived: str) -
     cli("daemon", "stop")
     home.env["ZDRIVER_ARCHIVE_URL"] = archived
     cli("intent")
-    until(lambda: texts(archived) == ["Before", "Meanwhile"], what="what was missed")
+    wait(lambda: texts(archived) == ["Before", "Meanwhile"], what="what was missed")
     cli("intent", "Afterwards")
     cli("daemon", "stop")
     cli("intent")
-    until(lambda: engine(cli)["lag"] == 1, what="a look that finds nothing due")
+    wait(lambda: engine(cli)["lag"] == 1, what="a look that finds nothing due")
     assert texts(archived) == ["Before", "Meanwhile"]
 
 
@@ -109,19 +112,19 @@ def test_an_archive_that_is_away_keeps_nobody_waiting(cli: Cli, home: Home) -> N
         home.env["ZDRIVER_ARCHIVE_URL"] = server.url_of("archive")
         home.env["ZDRIVER_ARCHIVE_INTERVAL"] = "1"
         assert cli("intent", "Goes on").returncode == 0
-        until(lambda: engine(cli)["state"] == "down", what="the first try")
+        wait(lambda: engine(cli)["state"] == "down", what="the first try")
         assert "archive.url" in engine(cli)["message"]
         assert cli.refused("archive") == (5, "unavailable")
         assert cli.refused("history", "--archive", "x") == (5, "unavailable")
         with server:
             url = server.database("archive")
-            until(lambda: texts(url) == ["Goes on"], what="the archive's return", deadline=30)
-            until(lambda: engine(cli)["state"] == "ok", what="the word of it")
+            wait(lambda: texts(url) == ["Goes on"], what="the archive's return")
+            wait(lambda: engine(cli)["state"] == "ok", what="the word of it")
             server.kill()
             assert cli("intent", "Again").returncode == 0
-            until(lambda: engine(cli)["state"] == "down", what="its going", deadline=30)
+            wait(lambda: engine(cli)["state"] == "down", what="its going")
             server.start()
-            until(lambda: texts(url) == ["Goes on", "Again"], what="its return", deadline=30)
+            wait(lambda: texts(url) == ["Goes on", "Again"], what="its return")
 
 
 def test_a_worker_ends_with_its_daemon(cli: Cli, home: Home, daemons: Daemons) -> None:
@@ -129,14 +132,14 @@ def test_a_worker_ends_with_its_daemon(cli: Cli, home: Home, daemons: Daemons) -
     with scratch("hang") as folder, PostgreSql(folder, options={"fsync": "off"}) as server:
         home.env["ZDRIVER_ARCHIVE_URL"] = server.database("archive")
         cli("intent", "Before")
-        until(lambda: engine(cli)["version"], what="the first run")
+        wait(lambda: engine(cli)["version"], what="the first run")
         server.suspend()
         waiting = subprocess.Popen(
             [*program(), "archive"], env=home.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        found = until(lambda: workers(home), what="a worker")
+        found = wait(lambda: workers(home), what="a worker")
         os.kill(daemons.pid(), signal.SIGKILL)
-        until(lambda: not any(map(platform.process, found)), what="the worker's end")
+        wait(lambda: not any(map(platform.process, found)), what="the worker's end")
         server.resume()
         waiting.kill()
         waiting.wait()
@@ -179,15 +182,15 @@ def shared(home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def test_a_store_on_postgresql_is_archived_as_well(shared: PostgresStore, database_url: str) -> None:
-    contexts = service(shared)  # type: ignore[arg-type]  # any store will do
+    contexts = service(shared)
     place = Place(cwd="/w/x", zellij_session="z")
     made = contexts.set_intent("First", place=place)
     contexts.record_milestone("Reached", place=place)
     archivers = [Archiver(shared, host=f"h{n}", shown="…", interval=86_400) for n in range(2)]
-    until(lambda: archivers[0].run().behind == 0, what="events that are settled")
+    wait(lambda: archivers[0].run().behind == 0, what="events that are settled")
     assert texts(database_url) == ["First", "Reached"]
     contexts.set_intent("Second", place=place)
-    until(lambda: archivers[1].run() and "Second" in texts(database_url), what="events that are settled")
+    wait(lambda: archivers[1].run() and "Second" in texts(database_url), what="events that are settled")
     with psycopg.connect(database_url) as connection:
         ended = connection.execute("SELECT text FROM archive_entries WHERE ended_at IS NOT NULL").fetchall()
         assert ended == [("First",)]
@@ -199,5 +202,5 @@ def test_a_store_on_postgresql_is_archived_as_well(shared: PostgresStore, databa
     pruning = Archiver(
         shared, host="h", shown="…", interval=1, keep_days=1, clock=lambda: now_us() + 800 * 86_400_000_000
     )
-    until(lambda: pruning.run().pruned.events or contexts.history() is None, what="old rows to go")
+    wait(lambda: pruning.run().pruned.events or contexts.history() is None, what="old rows to go")
     assert [entry.text for entry in contexts.history()] == ["Second", "Reached"]

@@ -24,7 +24,7 @@ def test_by_default_nothing_goes(world: World) -> None:
 
 
 def test_what_is_old_goes_and_is_there(world: World) -> None:
-    world.live(30)
+    world.live(12)
     world.contexts.set_intent("Current", place=PLACE)
     archiver = world.another(keep_days=30, clock=years_later)
     before = world.counts()
@@ -42,7 +42,7 @@ def test_what_is_old_goes_and_is_there(world: World) -> None:
     assert current.text == "Current"
     assert world.contexts.history("Current")
     left = world.here("SELECT id FROM entries WHERE type = 'intent'")
-    assert 0 < len(left) < 31
+    assert 0 < len(left) < 13
     assert len(world.contexts.history("Intent", limit=1000)) == len(left) - 1
     assert archiver.run().pruned.total == 0
 

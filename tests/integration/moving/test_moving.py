@@ -15,6 +15,7 @@ from tests.integration import upgrades
 from tests.integration.archive.world import World
 from tests.integration.commands import Cli
 from tests.integration.stores import service
+from zdriver.archive.archiver import Archiver
 from zdriver.context.model import Place
 from zdriver.core.clock import now_us
 from zdriver.core.engines import Address
@@ -26,6 +27,7 @@ from zdriver.storage.catalog import migrations
 from zdriver.storage.postgres.store import PostgresStore
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.testing import Home, until
+from zdriver.testing.servers import PostgreSql
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ def test_it_goes_on_there(home: Home, address: Address) -> None:
         log = store.read(lambda tx: tx.all("event.after", sequence=0, limit=100))
     moving.move(home.database, address)
     with PostgresStore(address) as moved:
-        contexts = service(moved)  # type: ignore[arg-type]  # any store will do
+        contexts = service(moved)
         assert moved.read(lambda tx: tx.one("meta.get", key="store_id")) == id_
         intent = contexts.intent(place=place)
         assert intent is not None
@@ -131,9 +133,8 @@ def test_killed_in_the_middle_it_goes_on(filled: Path, address: Address, cli: Cl
     PostgresStore(address).close()
 
 
-def test_killed_after_every_page_it_still_gets_there(filled: Path, address: Address, cli: Cli) -> None:
-    tables = len(everything(filled))
-    for _ in range(tables):
+def test_killed_after_page_upon_page_it_still_gets_there(filled: Path, address: Address, cli: Cli) -> None:
+    for _ in range(6):  # of some twenty
         killed = cli(
             "migrate", "--to", address.url, ZDRIVER_NO_FORK="1", ZDRIVER_TEST_KILL="moving:committed"
         )
@@ -160,7 +161,7 @@ def test_what_was_written_since_goes_along_as_long_as_nobody_used_the_new_one(
     moving.move(filled, address)
     assert counted_there(address, filled) == everything(filled)
     with PostgresStore(address) as moved:
-        service(moved).set_intent("In use", place=Place(cwd="/w/new"))  # type: ignore[arg-type]
+        service(moved).set_intent("In use", place=Place(cwd="/w/new"))
     with SqliteStore(filled) as store:
         service(store).set_intent("Too late", place=Place(cwd="/w/late"))
     with pytest.raises(Conflict, match="was used already"):
@@ -169,7 +170,7 @@ def test_what_was_written_since_goes_along_as_long_as_nobody_used_the_new_one(
 
 def test_a_database_that_holds_something_else_is_refused(filled: Path, address: Address) -> None:
     with PostgresStore(address) as other:
-        service(other).set_intent("Mine", place=Place(cwd="/w/mine"))  # type: ignore[arg-type]
+        service(other).set_intent("Mine", place=Place(cwd="/w/mine"))
     before = counted_there(address, filled)
     with pytest.raises(Conflict, match="holds another store"):
         moving.move(filled, address)
@@ -252,3 +253,25 @@ def test_sums_do_not_depend_on_order() -> None:
     assert summed(rows) == summed(reversed(rows))
     make: Callable[[Any], str] = lambda value: summed([("a", value)]).digest  # noqa: E731 short
     assert len({make(None), make(""), make("00"), make(b"\x00"), make(0)}) == 5
+
+
+def test_its_archive_goes_on(
+    home: Home, address: Address, postgres_server: PostgreSql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store keeps its id and its log, so the archive is told only what is new."""
+    archive = postgres_server.database("goes_on")
+    monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", archive)
+    with World(home.database, archive) as world:
+        world.live(3)
+        before = world.archiver.run().rows
+        assert before.entries == 6
+    moving.move(home.database, address)
+    monkeypatch.setenv("ZDRIVER_STORAGE_URL", address.url)
+    with PostgresStore(address) as store:
+        archiver = Archiver(store, host="host", shown="…", interval=86_400)
+        assert archiver.run().rows.total == 0
+        service(store).set_intent("After it moved", place=Place(cwd="/w/after"))
+        until(lambda: archiver.run().rows.entries, what="an event that is settled")
+    with psycopg.connect(archive) as connection:
+        assert connection.execute("SELECT count(*) FROM archive_entries").fetchone() == (7,)
+    postgres_server.drop("goes_on")

@@ -169,6 +169,8 @@ def _clock(trial: Trial, load: Load) -> None:
         trial.clock.set(hours * 3600)
         if trial.engine == "postgresql":  # the daemon compares the two clocks, and says so
             trial.notes.append(f"its daemon saw {_skew(trial, hours) / 3600:+.1f} h")
+        else:
+            trial.notes.append("set")
     load.reached(1)
 
 

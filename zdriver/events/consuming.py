@@ -23,7 +23,7 @@ from pika import exceptions as amqp
 from pika import spec
 from pika.adapters.blocking_connection import BlockingChannel
 
-from zdriver.core.engines import Address
+from zdriver.core.engines import Address, EngineHealth, Role
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.events import rabbitmq
 
@@ -120,6 +120,22 @@ class Consumer:
         if connection is not None:
             with contextlib.suppress(amqp.AMQPError):
                 connection.add_callback_threadsafe(lambda: None)  # wakes it
+
+    def health(self, role: Role) -> EngineHealth:
+        """How the broker is, as this queue's reader knows it."""
+        state = self.state
+        return EngineHealth(
+            engine="rabbitmq",
+            role=role,
+            setting=self._address.setting,
+            address=self._address.shown,
+            state=state.state,
+            message=state.message,
+            hint=state.hint,
+            version=self.version,
+            lag=self.ready,
+            since=state.since,
+        )
 
     def run(self, *, once: bool) -> None:
         """In the thread that calls: until `stop`, or until the queue is empty.

@@ -35,7 +35,6 @@ class Listener:
 
     def __init__(self, broker: Address, tasks: TasksService, *, exchange: str, store: str) -> None:
         """store: its id, which the queue is named by"""
-        self._broker = broker
         self._tasks = tasks
         self._exchange = exchange
         self.queue = f"{exchange}.tasks.{store}"
@@ -65,19 +64,7 @@ class Listener:
         return hopeless
 
     def health(self) -> EngineHealth:
-        state = self._consumer.state
-        return EngineHealth(
-            engine="rabbitmq",
-            role="tasks",
-            setting=self._broker.setting,
-            address=self._broker.shown,
-            state=state.state,
-            message=state.message,
-            hint=state.hint,
-            version=self._consumer.version,
-            lag=self._consumer.ready,
-            since=state.since,
-        )
+        return self._consumer.health("tasks")
 
     def _declare(self, channel: BlockingChannel) -> None:
         channel.exchange_declare(self._exchange, "topic", durable=True)

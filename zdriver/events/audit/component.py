@@ -16,7 +16,6 @@ class Audit:
     """A component, and what `zdriver events audit` runs by itself."""
 
     def __init__(self, broker: Address, database: Address, exchange: str) -> None:
-        self._broker = broker
         self._names = Names(exchange)
         self.writer = Writer(database)
         self._consumer = Consumer(
@@ -51,19 +50,7 @@ class Audit:
         self._consumer.end()
 
     def health(self) -> EngineHealth:
-        state = self._consumer.state
-        return EngineHealth(
-            engine="rabbitmq",
-            role="audit",
-            setting=self._broker.setting,
-            address=self._broker.shown,
-            state=state.state,
-            message=state.message,
-            hint=state.hint,
-            version=self._consumer.version,
-            lag=self._consumer.ready,
-            since=state.since,
-        )
+        return self._consumer.health("audit")
 
     def _declare(self, channel: BlockingChannel) -> None:
         """The same as the relay does: whoever comes first makes it."""

@@ -63,24 +63,24 @@ def _claim(server: PostgreSql) -> Iterator[Figure]:
             claims.release("feat-a", agent=agent, cwd="/")
             whole.release()
             alone.release()
-    taken, limit = percentile(ours, 50), percentile(same, 50)
-    yield Figure(
-        what="claim on PostgreSQL",
-        unit="ms",
-        ours=taken,
-        tail=percentile(ours, 99),
-        limit=limit,
-        against="its statements and its event bare by psycopg, prepared, in one transaction",
-        target="<= 1.3x",
-        misses=misses(ratio=taken <= 1.3 * limit),
-    )
+    taken, limit, least = percentile(ours, 50), percentile(same, 50), percentile(one, 50)
     yield Figure(
         what="claim on PostgreSQL, to know",
         unit="ms",
         ours=taken,
         tail=percentile(ours, 99),
-        limit=percentile(one, 50),
+        limit=limit,
+        against="its statements and its event bare by psycopg, prepared, in one transaction",
+    )
+    yield Figure(
+        what="claim on PostgreSQL",
+        unit="ms",
+        ours=taken,
+        tail=percentile(ours, 99),
+        limit=least,
         against="the one statement that decides it, without its event, its token's row or a look before",
+        target="<= 1.3x",
+        misses=misses(ratio=taken <= 1.3 * least),
     )
 
 

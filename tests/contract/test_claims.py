@@ -12,6 +12,7 @@ import pytest
 
 from tests.contract.conftest import Ticking
 from zdriver.claims import rules
+from zdriver.claims.model import Turn
 from zdriver.claims.service import ClaimsService
 from zdriver.core.clock import now_us, to_datetime
 from zdriver.core.errors import Conflict, InvalidInput, NotFound
@@ -213,6 +214,19 @@ def test_first_come_first_served_and_each_is_woken_at_once(claims: ClaimsService
         thread.join(15)
     assert got == [f"agent-{number}" for number in range(5)]
     assert claims.list("feat-a") == ()
+
+
+def test_who_is_woken_for_nothing_goes_on_waiting(claims: ClaimsService, here: Here) -> None:
+    """As everybody is by a store of several machines whose news were interrupted."""
+    claims.claim("feat-a", agent="zero")
+    turns: list[Turn] = []
+    thread = threading.Thread(target=lambda: turns.append(claims.queue("feat-a", agent="one", lease=60)))
+    thread.start()
+    until(lambda: _waiting(claims) == 1, what="its place in the queue")
+    claims._heard("")
+    claims.release("feat-a", agent="zero")
+    thread.join(15)
+    assert [turn.claim is not None and turn.claim.agent for turn in turns] == ["one"]
 
 
 def _waiting(claims: ClaimsService) -> int:

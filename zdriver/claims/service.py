@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Protocol, TypedDict, TypeVar
@@ -237,14 +238,18 @@ class ClaimsService:
             # Who waits has time, and who lets go too: hundreds may come at once, and the book is written
             # by one after the other.
             done = self._write(worktree, unit, timeout=rules.ASK)
-            if done.claim is None and done.ticket == ticket:
-                if self._shared:
-                    self.keeper.within(rules.LOOK)
-                woken = bell.wait(seconds, line)
+            end = time.monotonic() + seconds
+            if self._shared and done.claim is None:
+                self.keeper.within(rules.LOOK)
+            while done.claim is None and done.ticket == ticket:
+                woken = bell.wait(end - time.monotonic(), line)
                 if woken == "rung":
                     done = self._write(worktree, unit, timeout=rules.ASK)
+                    if done.holder is not None:  # it was told that it may be anybody's turn
+                        continue
                 elif woken == "gone" and self._bells.owns(ticket, bell):
                     self.leave(ticket)
+                break
         return Turn(ticket=done.ticket, claim=done.claim, ahead=done.ahead, holder=done.holder)
 
     def leave(self, id: str) -> Claim | None:

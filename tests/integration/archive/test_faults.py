@@ -74,9 +74,10 @@ def test_the_server_is_killed_in_the_middle(
     failed = ""
     try:
         world.archiver.run()
-    except Unavailable as error:  # the worker may have been faster than the kill
+    except Unavailable as error:
         failed = error.message
-    assert ("archive.url" in failed) != heard.confirmed
+    # The worker may have been faster than the kill, and then have failed behind its confirmation.
+    assert "archive.url" in failed or heard.confirmed
     (noted,) = world.here("SELECT archived_at FROM archives")
     assert bool(noted["archived_at"]) == heard.confirmed
     server.start()

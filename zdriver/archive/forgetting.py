@@ -12,11 +12,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from zdriver.archive.target import Changing, Target
-from zdriver.events.envelope import unseal, without_texts
+from zdriver.events.envelope import TEXTS, unseal, without_texts
 from zdriver.storage.port import Row
 
-#: Everything in a payload that says what was meant, and where (as `context/erasing.py` has it).
-_ALL_TEXTS = ("text", "artifacts", "context", "root", "zellij_session", "from_zellij_session")
 _ENTRY_TEXTS = ("text", "artifacts")
 _EVENTS = "SELECT id, envelope::text AS envelope FROM archive_events WHERE store = %(store)s AND "
 
@@ -51,15 +49,17 @@ def _entry(tx: Changing, id_: str) -> None:
             context=row["context_id"],
             id=id_,
         )
-    found = tx.all(_EVENTS + "subject = %(id)s AND aggregate LIKE 'context:%%'", id=id_)
-    for row in found:
+    # Not the event that says that it was forgotten: it tells nothing else, and stays as the store has it.
+    told = "subject = %(id)s AND aggregate LIKE 'context:%%' AND type NOT LIKE '%%.forgotten'"
+    for row in tx.all(_EVENTS + told, id=id_):
         _rewrite(tx, row, _ENTRY_TEXTS)
 
 
 def _context(tx: Changing, id_: str) -> None:
     tx.run("DELETE FROM archive_entries WHERE store = %(store)s AND context_id = %(id)s", id=id_)
-    for row in tx.all(_EVENTS + "aggregate = %(aggregate)s", aggregate=f"context:{id_}"):
-        _rewrite(tx, row, _ALL_TEXTS)
+    told = "aggregate = %(aggregate)s AND type <> 'context.forgotten'"
+    for row in tx.all(_EVENTS + told, aggregate=f"context:{id_}"):
+        _rewrite(tx, row, TEXTS)
 
 
 def _place(tx: Changing, host: str, session: str, root: str) -> None:
@@ -72,7 +72,7 @@ def _place(tx: Changing, host: str, session: str, root: str) -> None:
     )
     for row in tx.all(_EVENTS + "aggregate = %(aggregate)s", aggregate=f"zellij_session:{host}/{session}"):
         if unseal(row["envelope"].encode()).payload.get("root") == root:
-            _rewrite(tx, row, _ALL_TEXTS)
+            _rewrite(tx, row, TEXTS)
 
 
 def _event(tx: Changing, row: Row | None) -> None:

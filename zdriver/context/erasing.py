@@ -11,14 +11,8 @@ from collections.abc import Iterable
 import msgspec
 
 from zdriver.core.ids import new_id
-from zdriver.events.envelope import unseal, without_texts
+from zdriver.events.envelope import TEXTS, unseal, without_texts
 from zdriver.storage.port import SCRUB_OWED, Row, Transaction
-
-#: Everything in a payload that says what was meant, and where.
-TEXTS = (
-    *("text", "artifacts", "context", "root", "zellij_session", "from_zellij_session"),
-    *("from_host", "from_root"),
-)
 
 
 def owe_scrub(tx: Transaction) -> None:

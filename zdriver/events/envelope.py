@@ -18,6 +18,12 @@ from zdriver.core.clock import to_datetime
 VERSION = "1.0.0"
 APP = "zdriver"
 
+#: Everything in a payload that says what was meant, and where: what forgetting takes out.
+TEXTS = (
+    *("text", "artifacts", "context", "root", "zellij_session", "from_zellij_session"),
+    *("from_host", "from_root"),
+)
+
 #: zdriver's sources → Bloodbank's.
 _SOURCES = {"manual": "manual", "agent": "agent", "automated": "hook"}
 

@@ -115,7 +115,8 @@ def test_history_is_searched_narrowed_printed_and_forgotten(home: Home, cli: Cli
     assert markdown.startswith("## 20")
     assert "**Look into two \\*closely\\***" in markdown
     short = every[0]["id"][-8:]
-    assert cli.data("forget", short, "--yes") == {"intents": 0, "milestones": 1, "snapshots": 0}
+    gone = {"intents": 0, "milestones": 1, "snapshots": 0, "archive": ""}
+    assert cli.data("forget", short, "--yes") == gone
     assert len(cli.data("history")) == 3
     nothing = cli("history", "nowhere")
     assert (nothing.returncode, nothing.stdout) == (0, "")

@@ -242,7 +242,8 @@ def test_a_client_finds_its_own_session_and_no_other(home: Home, zellij: Zellij,
     try:
         server = sessions.isolated(find_server("two", two.server_pid()), home.path / "z" / "1")
         assert server.sockets
-        assert "Tab #1" in call(server, "--session", "two", "action", "query-tab-names", breaker=Breaker())
+        names = ("--session", "two", "action", "query-tab-names")  # "": Zellij is not ready to answer yet
+        until(lambda: "Tab #1" in call(server, *names, breaker=Breaker()), what="the names of its tabs")
     finally:
         os.kill(one.server_pid(), signal.SIGCONT)
     sessions.leave(server)

@@ -7,6 +7,7 @@ that it does not need otherwise. It never writes to the store: the daemon does, 
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -35,6 +36,8 @@ from zdriver.core.clock import to_datetime
 from zdriver.core.config import Config, load_config
 from zdriver.core.engines import address
 from zdriver.core.errors import Unavailable, ZdriverError
+
+log = logging.getLogger(__name__)
 
 #: What the daemon answers to `Meets`: it has noted the archive, so whatever is forgotten from now on is
 #: noted for it.
@@ -98,13 +101,32 @@ def _work(source: Source, target: Target, order: Order, tell: Callable[[Said], N
     at = target.finish()
     tell(Confirmed(archive=target.id, cursor=cursor, archived_at=at))
     if made.rows.entries:
-        target.analyze(whole=made.whole)
+        _analyze(target, whole=made.whole)
     if order.prune_before:
         pruning.find(source, target, cursor=cursor, before=order.prune_before, tell=tell)
-    report = _report(source, target, rows=made.rows, forgotten=made.forgotten)
-    return msgspec.structs.replace(
-        report, archived_at=to_datetime(at), seconds=round(time.monotonic() - began, 3)
+    # Nothing more is asked of the archive: what was confirmed is done, also when it is away by now.
+    return Archived(
+        archive=target.id,
+        store=source.id,
+        rows=made.rows,
+        forgotten=made.forgotten,
+        behind=_behind(source, cursor),
+        archived_at=to_datetime(at),
+        seconds=round(time.monotonic() - began, 3),
     )
+
+
+def _analyze(target: Target, *, whole: bool) -> None:
+    """The server does it by itself sooner or later."""
+    try:
+        target.analyze(whole=whole)
+    except ZdriverError as error:
+        log.warning("the archive's statistics are as they were: %s", error.message)
+
+
+def _behind(source: Source, cursor: int) -> int:
+    row = source.one("archive.behind", cursor=cursor)
+    return 0 if row is None else int(row["events"])
 
 
 def _report(
@@ -112,18 +134,15 @@ def _report(
     target: Target,
     *,
     rows: Counts | None = None,
-    forgotten: int = 0,
     dry_run: bool = False,
     elsewhere: bool = False,
 ) -> Archived:
     state = target.state()
-    behind = source.one("archive.behind", cursor=state.cursor)
     return Archived(
         archive=target.id,
         store=source.id,
         rows=rows or Counts(),
-        forgotten=forgotten,
-        behind=0 if behind is None else int(behind["events"]),
+        behind=_behind(source, state.cursor),
         archived_at=state.archived_at,
         dry_run=dry_run,
         elsewhere=elsewhere,

@@ -18,7 +18,7 @@ import zdriver
 from tests.bench.measure import percentile, timed
 from tests.bench.report import Figure, misses
 from tests.bench.world import World
-from tests.contract.test_claims import make_worktrees
+from tests.contract.claiming import make_worktrees
 from tests.integration.hosts.machines import Machine, Machines, machines
 from zdriver.claims.service import ClaimsService
 from zdriver.core.clock import now_us

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,11 +10,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.contract.claiming import Here
+from zdriver.claims.service import ClaimsService
 from zdriver.core.clock import Clock, now_us
 from zdriver.core.engines import Address
 from zdriver.storage.port import Store
 from zdriver.storage.postgres.store import PostgresStore
 from zdriver.storage.sqlite import SqliteStore
+from zdriver.testing import until
 from zdriver.testing.servers import PostgreSql
 
 
@@ -80,3 +84,21 @@ def reopen(request: pytest.FixtureRequest, clock: Ticking) -> Iterator[Reopen]:
 def store(reopen: Reopen) -> Iterator[Store]:
     with reopen() as opened:
         yield opened
+
+
+@pytest.fixture
+def here(store: Store, clock: Ticking) -> Here:
+    return Here(store, clock)
+
+
+@pytest.fixture
+def claims(here: Here) -> ClaimsService:
+    return here.service
+
+
+@pytest.fixture
+def no_threads_left(reopen: Reopen) -> Iterator[None]:
+    """Once the test's store is closed, nothing of it runs."""
+    before = threading.active_count()
+    yield
+    until(lambda: threading.active_count() <= before, what="the end of all threads")

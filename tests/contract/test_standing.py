@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.contract.claiming import Here
 from tests.contract.conftest import Ticking
-from tests.contract.test_claims import Here
 from zdriver.storage.port import Store
 from zdriver.worktrees.registry import Registry
 from zdriver.worktrees.standing import standing

@@ -12,7 +12,7 @@ import apsw
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.contract.test_claims import make_worktrees
+from tests.contract.claiming import make_worktrees
 from tests.integration.stores import service
 from zdriver.archive.archiver import Archiver
 from zdriver.claims.service import ClaimsService

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.contract.test_claims import make_worktrees
+from tests.contract.claiming import make_worktrees
 from tests.integration.storage.conftest import Opens
 from zdriver.claims import rules
 from zdriver.claims.model import Turn

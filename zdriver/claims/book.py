@@ -9,7 +9,7 @@ it, before anybody else is heard.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from zdriver.claims import rows, rules
 from zdriver.claims.model import Claim, Ended
@@ -26,6 +26,13 @@ _CLAIM = (
 )
 #: And what is about the worktree it is held at.
 _PLACE = ("worktree_id", "path", "branch", "repo", "removed_at")
+
+
+class Who(TypedDict):
+    """What a claim says of who asked, beside the agent."""
+
+    pid: int
+    session: str
 
 
 class Book:

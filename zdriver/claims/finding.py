@@ -1,0 +1,85 @@
+"""Which worktree a name means to who stands in a folder, and what is known of its claim then."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from zdriver.claims.ledger import Ledger, at
+from zdriver.core import caller
+from zdriver.core.errors import NotFound
+from zdriver.git.repository import worktree_top
+from zdriver.storage.port import Row
+from zdriver.worktrees.model import Repo, Worktree
+
+
+class Find(Protocol):
+    """Which worktree a name means to who stands in `cwd`. Raises NotFound, Ambiguous."""
+
+    def __call__(self, name: str = "", cwd: str = "") -> tuple[Repo, Worktree]: ...
+
+
+class Work(NamedTuple):
+    """What a claim is about."""
+
+    id: str  #: of the worktree
+    key: str  #: what its work is called on all machines; "" in a store of one
+
+
+class Meant(NamedTuple):
+    """The worktree that a name means."""
+
+    work: Work
+    name: str
+    found: tuple[Row, int]  #: of `claim.current`, and the store's time
+
+    @property
+    def id(self) -> str:
+        return self.work.id
+
+
+class Finding:
+    """Thread-safe."""
+
+    def __init__(self, ledger: Ledger, find: Find, *, host: str) -> None:
+        self._ledger = ledger
+        self._find = find
+        self._host = host
+
+    def meant(self, name: str, cwd: str) -> Meant:
+        """Most often it is a whole name, asked for in a worktree beside it: one statement knows all.
+
+        Raises NotFound, Ambiguous.
+        """
+        cwd = cwd or caller.cwd()
+        top = worktree_top(cwd) if name and name.isprintable() else None
+        if top is not None:
+            found = self._ledger.read(
+                lambda tx: at(tx, tx.one("claim.beside", host=self._host, top=top, name=name, now=tx.now()))
+            )
+            if found is not None:
+                return _meant(found, found[0].get("asked_id"))
+        try:
+            id_: str | None = self._find(name, cwd)[1].id
+        except NotFound:
+            # What only another machine has is claimed there: the work is the same.
+            if top is None or (id_ := self._elsewhere(name, top)) is None:
+                raise
+        assert id_ is not None
+        return _meant(self._ledger.current(id_), id_)
+
+    def _elsewhere(self, name: str, top: str) -> str | None:
+        """None also where a short name means several there."""
+        found = self._ledger.read(lambda tx: tx.all("claim.elsewhere", host=self._host, top=top, name=name))
+        meant = [row for row in found if row["name"] == name] or found
+        return str(meant[0]["id"]) if len({row["name"] for row in meant}) == 1 else None
+
+
+def work(row: Row) -> Work:
+    """That a row of a claim, or of a waiter, is about."""
+    return Work(row["worktree_id"], row.get("key", ""))
+
+
+def _meant(found: tuple[Row, int], id_: str | None) -> Meant:
+    """id_: of the worktree; None: the row is about no other one."""
+    row = found[0]
+    return Meant(Work(id_ or row["worktree_id"], row.get("key", "")), row["worktree"], found)

@@ -157,6 +157,28 @@ def test_a_build_changes_with_any_module_and_with_nothing_else(tmp_path: Path) -
     assert build_id(str(tmp_path / "missing")) == ""
 
 
+def test_the_build_of_an_installed_wheel_changes_when_it_is_installed_again(tmp_path: Path) -> None:
+    package = tmp_path / "zdriver"
+    package.mkdir()
+    module = package / "module.py"
+    module.touch()
+    record = tmp_path / f"zdriver-{zdriver.__version__}.dist-info" / "RECORD"
+    record.parent.mkdir()
+    of_checkout = build_id(str(package))
+    record.write_text("zdriver/module.py,,\n")
+    first = build_id(str(package))
+    module.write_text("its list stands for it")
+    assert build_id(str(package)) == first != of_checkout
+    record.with_name("NEW").write_text("zdriver/module.py,,\n")
+    record.with_name("NEW").replace(record)  # as installers do, also for the same version
+    again = build_id(str(package))
+    assert again not in (first, of_checkout)
+    shutil.rmtree(record.parent)  # a later version has a folder of another name
+    assert build_id(str(package)) not in (first, again)
+    shutil.rmtree(package)
+    assert build_id(str(package)) == ""
+
+
 # -- the log ---------------------------------------------------------------------------------
 
 

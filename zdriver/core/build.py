@@ -1,12 +1,15 @@
 """Which program this is: an id of the package's files, so that a daemon notices an upgrade.
 
-Cheap enough for every command (a `stat` per file) and right for a wheel as for a checkout
-in which somebody edits: path, inode, size and time of every module count, and the
-interpreter. Contents are not read.
+Cheap enough for every command. Of a wheel, the list of files that the installer wrote (`RECORD`, PyPA's
+"Recording installed projects") stands for all of them: pip and uv write a new one whenever they install,
+and nobody edits what they installed. A checkout, in which somebody edits, costs a `stat` per file: path,
+inode, size and time of every module count. The interpreter counts in both; contents are not read.
 """
 
 import os
 import sys
+
+from zdriver import __version__
 
 #: The folder of the package `zdriver`.
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -14,23 +17,39 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 def build_id(package: str = PACKAGE) -> str:
     """16 hex digits; "" when the package's files cannot be looked at."""
-    value = 0xCBF29CE484222325
-    facts: list[int] = [hash_text(f"{sys.executable} {sys.hexversion} {package}")]
-    folders = [package]
+    facts = [hash_text(f"{sys.executable} {sys.hexversion} {package}")]
     try:
-        while folders:
-            with os.scandir(folders.pop()) as entries:
-                for entry in sorted(entries, key=_name):
-                    if entry.name.endswith(".py"):
-                        found = entry.stat()
-                        facts += (found.st_ino, found.st_mtime_ns, found.st_size)
-                    elif "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():
-                        folders.append(entry.path)
+        facts += _of_installed(package) or _of_modules(package)
     except OSError:
         return ""
+    value = 0xCBF29CE484222325
     for fact in facts:
         value = (value ^ fact) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
     return f"{value:016x}"
+
+
+def _of_installed(package: str) -> list[int]:
+    """Of the installer's list and the package's folder; nothing where no installer put the package there."""
+    folder = os.stat(package)  # its time changes once more: when Python puts its own folder there
+    try:
+        record = os.stat(f"{os.path.dirname(package)}/zdriver-{__version__}.dist-info/RECORD")
+    except FileNotFoundError:
+        return []
+    return [folder.st_ino, record.st_ino, record.st_mtime_ns, record.st_size]
+
+
+def _of_modules(package: str) -> list[int]:
+    facts: list[int] = []
+    folders = [package]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in sorted(entries, key=_name):
+                if entry.name.endswith(".py"):
+                    found = entry.stat()
+                    facts += (found.st_ino, found.st_mtime_ns, found.st_size)
+                elif "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():
+                    folders.append(entry.path)
+    return facts
 
 
 def _name(entry: os.DirEntry[str]) -> str:

@@ -11,7 +11,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.contract.claiming import Here
+from tests.contract.contexts import contexts_of
 from zdriver.claims.service import ClaimsService
+from zdriver.context.service import ContextService
 from zdriver.core.clock import Clock, now_us
 from zdriver.core.engines import Address
 from zdriver.storage.port import Store
@@ -84,6 +86,11 @@ def reopen(request: pytest.FixtureRequest, clock: Ticking) -> Iterator[Reopen]:
 def store(reopen: Reopen) -> Iterator[Store]:
     with reopen() as opened:
         yield opened
+
+
+@pytest.fixture
+def contexts(store: Store) -> ContextService:
+    return contexts_of(store)
 
 
 @pytest.fixture

@@ -1,33 +1,18 @@
-"""Intents, milestones and history, on every engine."""
+"""Intents and milestones, and the contexts they belong to, on every engine."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.contract.conftest import Ticking
+from tests.contract.contexts import HERE, current
 from zdriver.context.model import Context, Place
 from zdriver.context.service import ContextService
 from zdriver.core.errors import Ambiguous, Conflict, InvalidInput, NotFound
-from zdriver.events.envelope import unseal
 from zdriver.storage.port import Store, Transaction
-
-HERE = Place(cwd="/w/one")
-
-
-@pytest.fixture
-def contexts(store: Store) -> ContextService:
-    """Every folder below /w is a worktree of its own."""
-    return ContextService(store, host="host", roots=worktree, head=lambda root: None)
-
-
-def worktree(folder: str) -> str | None:
-    return "/".join(folder.split("/")[:3]) if folder.startswith("/w/") else None
 
 
 def events(store: Store) -> list[tuple[str, str]]:
@@ -107,7 +92,7 @@ def test_a_repeated_request_is_answered_not_run(contexts: ContextService) -> Non
     first = contexts.set_intent("One", place=HERE, request="r1")
     contexts.set_intent("Two", place=HERE, request="r2")
     assert contexts.set_intent("One", place=HERE, request="r1") == first
-    assert contexts.intent(place=HERE).text == "Two"  # type: ignore[union-attr]  # there is one
+    assert current(contexts, HERE).text == "Two"
     with pytest.raises(Conflict):
         contexts.set_intent("Three", place=HERE, request="r1")
     cleared = contexts.clear_intent(place=HERE, request="r3")
@@ -125,8 +110,8 @@ def test_worktrees_and_zellij_sessions_keep_apart(contexts: ContextService) -> N
     places = [Place(cwd=f"/w/{root}/sub", zellij_session=name) for root in "ab" for name in ("", "s1", "s2")]
     for number, place in enumerate(places):
         contexts.set_intent(str(number), place=place)
-    assert [contexts.intent(place=place).text for place in places] == list("012345")
-    assert contexts.intent(place=Place(cwd="/w/a/elsewhere/below", zellij_session="s2")).text == "2"
+    assert [current(contexts, place).text for place in places] == list("012345")
+    assert current(contexts, Place(cwd="/w/a/elsewhere/below", zellij_session="s2")).text == "2"
     assert {context.root for context in contexts.contexts()} == {"/w/a", "/w/b"}
     assert len(contexts.contexts(root="/w/a")) == 3
 
@@ -240,72 +225,6 @@ def test_the_commit_is_taken_along(store: Store, tmp_path: Path) -> None:
     assert by_name.commit == head
 
 
-# ---- history ------------------------------------------------------------------------------------
-
-
-def test_history_finds_words_in_any_form(contexts: ContextService) -> None:
-    texts = ["Fix user-auth in src/api.ts", "Café opening", "数据库 重构", "Straße", "naïve résumé"]
-    for text in texts:
-        contexts.record_milestone(text, place=HERE, artifacts=("docs/plan.md",) if text == "Straße" else ())
-
-    def found(query: str) -> list[str]:
-        return [entry.text for entry in contexts.history(query)]
-
-    for query in ("user-auth", "API", "src/api.ts", "ap", "api fix", "AUTH us"):
-        assert found(query) == [texts[0]], query
-    assert found("cafe") == found("CAFÉ op") == [texts[1]]
-    assert found("数据") == found("库") == found("重构 数据库") == [texts[2]]
-    assert found("strasse") == found("plan.md") == [texts[3]]
-    assert found("resume") == [texts[4]]
-    for query in ("apifix", "fi api x", '"', "* OR", "!!!", "NEAR(", "数库"):
-        assert found(query) == [], query
-    assert found("  ") == found("") == texts[::-1]
-
-
-def test_history_is_paged_newest_first(contexts: ContextService) -> None:
-    for i in range(25):
-        contexts.record_milestone(f"step {i}", place=HERE)
-    everything = [entry.text for entry in contexts.history(limit=100)]
-    assert everything == [f"step {i}" for i in reversed(range(25))]
-    for query in ("", "step"):
-        paged, before = [], ""
-        while page := contexts.history(query, limit=7, before=before):
-            paged += [entry.text for entry in page]
-            before = page[-1].id
-        assert paged == everything
-    with pytest.raises(NotFound):
-        contexts.history(before="nothing")
-    with pytest.raises(InvalidInput):
-        contexts.history(limit=0)
-
-
-def test_history_by_time_context_and_repo(
-    reopen: Callable[[], AbstractContextManager[Store]], clock: Ticking
-) -> None:
-    with reopen() as store:
-        contexts = ContextService(store, host="host", roots=worktree, head=lambda root: None)
-        old = contexts.set_intent("old one", place=Place(cwd="/w/a"))
-        clock.ahead = 3600_000_000
-        new = contexts.set_intent("new one", place=Place(cwd="/w/ab"))
-        since = datetime.now(UTC) + timedelta(minutes=30)
-        for query in ("", "one"):
-            assert [entry.id for entry in contexts.history(query, since=since)] == [new.id]
-            naive = since.replace(tzinfo=None)
-            assert [entry.id for entry in contexts.history(query, since=naive)] == [new.id]
-            by_id = contexts.history(query, context=old.context.id[-9:])
-            assert [entry.id for entry in by_id] == [old.id]
-            assert [entry.id for entry in contexts.history(query, repo="/w/a")] == [old.id]
-            assert [entry.id for entry in contexts.history(query, repo="/w/")] == [new.id, old.id]
-            assert len(contexts.history(query, repo="/")) == 2
-        entry = contexts.history(repo="/w/a")[0]
-        assert (entry.type, entry.text, entry.at, entry.context) == (
-            "intent",
-            "old one",
-            old.set_at,
-            old.context,
-        )
-
-
 # ---- carrying on --------------------------------------------------------------------------------
 
 
@@ -314,7 +233,7 @@ def test_contexts_carry_on_in_the_new_session(contexts: ContextService, store: S
     other = contexts.set_intent("other", place=Place(cwd="/w/a", zellij_session="alive"))
     carried = contexts.rebind("dead", "new", root="/w/a")
     assert carried == [Context(id=old[0].context.id, zellij_session="new", root="/w/a")]
-    assert contexts.intent(place=Place(cwd="/w/a", zellij_session="new")).id == old[0].id
+    assert current(contexts, Place(cwd="/w/a", zellij_session="new")).id == old[0].id
     assert contexts.intent(place=Place(cwd="/w/a", zellij_session="dead")) is None
     assert contexts.intent(place=Place(cwd="/w/b", zellij_session="dead")) == old[1]
     assert contexts.intent(place=Place(cwd="/w/a", zellij_session="alive")) == other
@@ -328,7 +247,7 @@ def test_milestones_of_the_new_session_join_the_old_context(contexts: ContextSer
     place = Place(cwd="/w/a", zellij_session="new")
     milestone = contexts.record_milestone("before the restore", place=place)
     contexts.rebind("dead", "new")
-    assert contexts.intent(place=place).id == old.id
+    assert current(contexts, place).id == old.id
     assert [one.id for one in contexts.milestones(place=place)] == [milestone.id]
     assert len(contexts.contexts(root="/w/a")) == 1
 
@@ -351,61 +270,10 @@ def test_a_renamed_session_takes_its_contexts_along(contexts: ContextService, st
     assert contexts.renamed("old", "new") == [
         Context(id=mine.context.id, zellij_session="new", root="/w/a"),
     ]
-    assert contexts.intent(place=Place(cwd="/w/a", zellij_session="new")).id == mine.id
+    assert current(contexts, Place(cwd="/w/a", zellij_session="new")).id == mine.id
     assert ("context.renamed", f"context:{mine.context.id}") in events(store)
     assert ("context.closed", f"context:{stale.context.id}") in events(store)
     # a shell that was started under the old name
     assert contexts.intent(place=Place(cwd="/w/a", zellij_session="old")) is None
     contexts.name_now = lambda _name: "new"
-    assert contexts.intent(place=Place(cwd="/w/a", zellij_session="old")).id == mine.id
-
-
-# ---- forgetting -----------------------------------------------------------------------------------
-
-
-def test_forgetting_an_intent_leaves_the_rest(contexts: ContextService, store: Store) -> None:
-    secret = contexts.set_intent("the secret aim", place=HERE, request="r")
-    milestone = contexts.record_milestone("a step", place=HERE)
-    gone = contexts.forget((secret.id[-8:],))
-    assert (gone.intents, gone.milestones) == (1, 0)
-    assert contexts.intent(place=HERE) is None
-    assert contexts.history("secret") == []
-    kept = contexts.milestones(place=HERE)
-    assert [(one.id, one.intent_id) for one in kept] == [(milestone.id, None)]
-    rows = store.read(lambda tx: tx.all("event.after", sequence=0, limit=100))
-    assert not any(b"secret" in row["envelope"] for row in rows)
-    assert unseal(rows[0]["envelope"]).payload["forgotten"] is True
-    with pytest.raises(NotFound):
-        contexts.forget((secret.id,))
-
-
-def test_forgetting_a_context_takes_all_of_it(contexts: ContextService, store: Store) -> None:
-    intent = contexts.set_intent("first aim", place=HERE)
-    contexts.set_intent("second aim", place=HERE)
-    contexts.record_milestone("a step", place=HERE)
-    other = contexts.set_intent("other aim", place=Place(cwd="/w/two"))
-    gone = contexts.forget((intent.context.id,))
-    assert (gone.intents, gone.milestones) == (2, 1)
-    assert [entry.id for entry in contexts.history()] == [other.id]
-    assert contexts.contexts() == [other.context]
-    with pytest.raises(NotFound):
-        contexts.history(context=intent.context.id)
-    assert contexts.set_intent("anew", place=HERE).context.id != intent.context.id
-
-
-def test_forgetting_is_all_or_nothing(contexts: ContextService) -> None:
-    intent = contexts.set_intent("kept", place=HERE)
-    for ids in ((intent.id, "ffffffff"), (intent.id, ""), (intent.id, "zz"), (intent.id, "%%%%")):
-        with pytest.raises(NotFound):
-            contexts.forget(ids)
-    for ids in ((), (intent.id, intent.id[-3:])):
-        with pytest.raises(InvalidInput):
-            contexts.forget(ids)
-    assert contexts.intent(place=HERE) == intent
-    assert contexts.forget((intent.id, intent.id, intent.context.id)).intents == 1
-
-
-def test_forget_again_with_the_same_request(contexts: ContextService) -> None:
-    intent = contexts.set_intent("gone", place=HERE)
-    first = contexts.forget((intent.id,), request="f")
-    assert contexts.forget((intent.id,), request="f") == first
+    assert current(contexts, Place(cwd="/w/a", zellij_session="old")).id == mine.id

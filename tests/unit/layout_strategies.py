@@ -144,6 +144,10 @@ def layouts(draw: st.DrawFn) -> Layout:
 # ------------------------------------------------------------- a screen
 
 
+def layout_of(*tiled: Pane | Split, floating: tuple[Pane, ...] = ()) -> Layout:
+    return Layout(tabs=(Tab(name="work", focus=True, tiled=tiled, floating=floating),))
+
+
 class Screen:
     """Gives each pane of a layout a place and an id, as Zellij would: what a plugin then sees."""
 

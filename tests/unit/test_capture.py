@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.layout_strategies import Screen, as_cells, as_dump, layouts, without_own_windows
+from tests.unit.layout_strategies import Screen, as_cells, as_dump, layout_of, layouts, without_own_windows
 from zdriver.context.capture import (
     Command,
     PaneState,
@@ -17,17 +17,13 @@ from zdriver.context.capture import (
     State,
     TabState,
     build_layout,
-    change,
-    compare,
     digest,
     is_own,
     is_popup,
     normalise,
-    same_layout,
     update_layout,
 )
-from zdriver.context.comparing import near
-from zdriver.context.layout import Frame, Layout, Pane, Plugin, Split, Tab, leaves, terminals
+from zdriver.context.layout import Frame, Layout, Pane, Plugin, Split, leaves, terminals
 from zdriver.zellij.kdl import parse_dump, parse_layout, render_layout
 
 BAR = Pane(plugin=Plugin(location="zellij:tab-bar"), size="1", borderless=True)
@@ -40,10 +36,6 @@ def terminal(number: int, tab: int = 0, **fields: Any) -> PaneState:
 def one_tab(*panes: PaneState, **fields: Any) -> State:
     tab = TabState(position=0, tab_id=7, name="work", active=True)
     return State(tabs=(tab,), panes=panes, **fields)
-
-
-def layout_of(*tiled: Pane | Split, floating: tuple[Pane, ...] = ()) -> Layout:
-    return Layout(tabs=(Tab(name="work", focus=True, tiled=tiled, floating=floating),))
 
 
 def only(layout: Layout | None) -> Pane:
@@ -336,72 +328,6 @@ def test_without_a_dump_a_changed_structure_gives_nothing() -> None:
     assert update_layout(side_by_side, one_tab(terminal(1)), {}) is None
     floating = one_tab(terminal(1, x=0), terminal(2, x=20), terminal(3, is_floating=True))
     assert update_layout(side_by_side, floating, {}) is None
-
-
-# ------------------------------------------------------------- comparing
-
-
-@given(layouts())
-def test_normalising_twice_changes_nothing(layout: Layout) -> None:
-    once = normalise(layout)
-    assert normalise(once) == once
-    assert digest(once) == digest(layout)
-    assert same_layout(layout, once)
-    assert compare(layout, once) == ()
-
-
-@given(layouts(), layouts())
-def test_what_is_the_same_has_no_difference(one: Layout, other: Layout) -> None:
-    if digest(one) == digest(other):
-        assert change(one, other) == "none"
-    if change(one, other) == "none":
-        assert compare(one, other) == ()
-
-
-def test_a_row_is_no_change_and_two_are() -> None:
-    def sized(size: str) -> Layout:
-        return layout_of(Pane(size=size), Pane())
-
-    assert change(sized("50%"), sized("52%")) == "none"
-    assert change(sized("50%"), sized("55%")) == "content"
-    assert change(sized("10"), sized("11")) == "none"
-    assert change(sized("10"), sized("12")) == "content"
-    assert change(None, sized("10")) == "content"
-    assert not near("10", "10%")
-    assert not near("x", "y")
-
-
-def test_moving_the_focus_is_a_change_of_its_own_kind() -> None:
-    one = layout_of(Pane(focus=True), Pane())
-    other = layout_of(Pane(), Pane(focus=True))
-    assert change(one, other) == "focus"
-    assert digest(one) != digest(other)
-    stack = [
-        layout_of(Split(stacked=True, children=(Pane(expanded=at == 0), Pane(expanded=at == 1))))
-        for at in (0, 1)
-    ]
-    assert change(*stack) == "focus"
-
-
-def test_scrollback_is_no_change() -> None:
-    assert digest(layout_of(Pane(contents="a"))) == digest(layout_of(Pane(contents="b")))
-
-
-def test_differences_name_the_pane_and_what_differs() -> None:
-    planned = layout_of(Pane(name="a", cwd="/x", command=("vim", "f")), Pane(cwd="/y"))
-    actual = layout_of(Pane(name="a", cwd="/z"), Pane(cwd="/y"), Pane(cwd="/more"))
-    found = compare(planned, actual)
-    assert [(each.pane_index, each.field, each.planned, each.actual) for each in found] == [
-        (-1, "splits", "--", "---"),
-        (0, "cwd", "/x", "/z"),
-        (0, "command", "vim f", "a shell"),
-        (2, "pane", "none", "there"),
-    ]
-    two = Layout(tabs=(*planned.tabs, Tab(name="more", tiled=(Pane(),))))
-    assert [(each.tab, each.field) for each in compare(two, planned)] == [("more", "tab")]
-    moved = layout_of(Pane(size="40%"), Pane(), floating=(Pane(frame=Frame(x="9")),))
-    still = layout_of(Pane(size="80%"), Pane(), floating=(Pane(frame=Frame(x="2")),))
-    assert [each.field for each in compare(moved, still)] == ["place", "place"]
 
 
 # ------------------------------------------------------------- the fixpoint

@@ -19,7 +19,7 @@ def static(deps: Path) -> Iterator[str]:
     for what, argv in (
         ("style: ruff check", (tools / "ruff", "check", ".")),
         ("style: ruff format", (tools / "ruff", "format", "--check", ".")),
-        ("types: mypy --strict", (tools / "python", "-m", "mypy")),
+        ("types: mypy --strict, zdriver and its tests", (tools / "python", "-m", "mypy")),
         ("types: mypy --strict, the workshop", (tools / "python", "-m", "mypy", "--strict", ".ci/workshop")),
         ("layers: import-linter", (tools / "lint-imports", "--no-cache")),
     ):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from unittest import TestCase
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from tests.contract.conftest import ENGINES
-from zdriver.context.model import Place
+from zdriver.context.model import Milestone, Place
 from zdriver.context.service import ContextService
 from zdriver.core.clock import now_us
 from zdriver.core.errors import NotFound
@@ -48,7 +50,7 @@ class Contexts(RuleBasedStateMachine):
         self.reopen_store = self.room.__enter__()
         self.open: dict[tuple[str, str], Shadow] = {}
         self.history: list[tuple[str, str]] = []  #: (id, text), in order of writing
-        self.requests: dict[str, object] = {}
+        self.requests: dict[str, Milestone] = {}
         self._open_store()
 
     def _open_store(self) -> None:
@@ -185,13 +187,18 @@ class Contexts(RuleBasedStateMachine):
         assert {context.id for context in self.service.contexts()} == {one.id for one in self.open.values()}
 
 
-for _name in ENGINES:
-    _case = type(f"Contexts_{_name}", (Contexts,), {"engine": _name}).TestCase
-    _case.settings = settings(
-        max_examples=40 if _name == "sqlite" else 12,
+def on(name: str) -> type[TestCase]:
+    class OnEngine(Contexts):
+        engine = name
+
+    made: type[TestCase] = OnEngine.TestCase
+    OnEngine.TestCase.settings = settings(
+        max_examples=40 if name == "sqlite" else 12,
         stateful_step_count=30,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
     )
-    globals()[f"TestContexts_{_name}"] = _case
-del _case  # else it is collected once more under this name
+    return made
+
+
+globals().update({f"TestContexts_{name}": on(name) for name in ENGINES})

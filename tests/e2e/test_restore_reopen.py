@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +95,10 @@ def test_a_closed_window_only_detached_so_the_client_goes_over(
     assert all(processes.alive(pid) for pid in panes)
 
 
+def last_in(folder: Path) -> Callable[[list[dict[str, Any]]], bool]:
+    return lambda panes: bool(panes[-1]["cwd"] == str(folder))
+
+
 def test_the_last_of_two_folders_wins(home: Home, zellij: Zellij, project: Path) -> None:
     """cwd changed, killed, restored, changed again, killed, restored."""
     for name in ("one", "two"):
@@ -101,7 +107,7 @@ def test_the_last_of_two_folders_wins(home: Home, zellij: Zellij, project: Path)
     opened.keys("C-c")
     for name in ("one", "two"):
         opened.line(f"cd '{project / name}'")
-        wait_recorded(home, opened.name, lambda panes, name=name: panes[-1]["cwd"] == str(project / name))
+        wait_recorded(home, opened.name, last_in(project / name))
         opened.kill_server()
         opened = zellij.start(cwd=project).welcomed()
         worker = opened.wait_panes(2)[1]

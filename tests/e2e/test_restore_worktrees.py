@@ -67,7 +67,7 @@ def test_two_tabs_in_two_worktrees_keep_their_intents_apart(
     opened.wait_panes(2)
     opened.line("zdriver intent add the feature")
     opened.window.wait_for(lambda screen: screen.count("add the feature") > 1)
-    shells = [(str(trunk), []), (str(feature), [])]
+    shells: list[tuple[str, list[str]]] = [(str(trunk), []), (str(feature), [])]
     wait_recorded(home, "both", lambda panes: [(p["cwd"], p.get("command", [])) for p in panes] == shells)
     check_intents(home, "both", trunk, feature)
     opened.kill_server()

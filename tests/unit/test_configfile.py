@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,7 +115,8 @@ def test_a_second_install_changes_nothing(text: str) -> None:
     assert found.alias
     assert found.load
     assert found.current
-    assert found.missing == found.clashes == ()
+    assert found.missing == ()
+    assert found.clashes == ()
 
 
 def test_what_zellij_saved_itself_is_complete_and_can_be_undone() -> None:
@@ -260,5 +263,5 @@ def test_hostile_text_is_read_alike_or_refused(text: str) -> None:
     assert mine == theirs
 
 
-def shape(nodes: list[Node] | list[Meant]) -> list[object]:
+def shape(nodes: Sequence[Node | Meant]) -> list[object]:
     return [(node.name, shape(node.children)) for node in nodes]

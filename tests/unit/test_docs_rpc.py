@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
 
 from zdriver.archive.api import ArchiveApi
 from zdriver.claims.api import ClaimsApi
@@ -20,7 +19,7 @@ from zdriver.worktrees.api import WorktreesApi
 from zdriver.worktrees.reviews_api import ReviewsApi
 
 PAGE = Path(__file__).parents[2] / "docs" / "rpc.md"
-SERVICES: dict[str, type[Any]] = {
+SERVICES: dict[str, type] = {
     "context": ContextApi,
     "snapshot": SnapshotApi,
     "restore": RestoreApi,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 
 import psycopg
 import pytest
 
 from tests.integration.storage.conftest import Opens
-from zdriver.storage.port import Event, Row, Transaction
+from zdriver.core.errors import Internal
+from zdriver.storage.port import Event, Reading, Row, Transaction
 from zdriver.storage.postgres.store import PostgresStore
 from zdriver.testing import until
 
@@ -19,6 +21,10 @@ DAEMONS, THREADS, EACH = 3, 4, 40
 
 def emit(aggregate: str, id_: str) -> Event:
     return Event(type="thing.done", aggregate=aggregate, payload={"id": id_})
+
+
+def page_after(cursor: int) -> Callable[[Reading], list[Row]]:
+    return lambda tx: tx.all("event.after", sequence=cursor, limit=7)
 
 
 class Follower:
@@ -37,11 +43,12 @@ class Follower:
         cursor = 0
         while self._news.wait() and not self._over:
             self._news.clear()
-            while page := self._store.read(
-                lambda tx: tx.all("event.after", sequence=cursor, limit=7)  # noqa: B023  (read at once)
-            ):
+            while page := self._store.read(page_after(cursor)):
                 self.rows += page
                 cursor = page[-1]["sequence"]
+
+    def caught_up(self, total: int) -> None:
+        until(lambda: len(self.rows) >= total, what="all events")
 
     def close(self) -> None:
         self._end()
@@ -76,7 +83,7 @@ def test_nothing_is_missed_and_all_is_in_order(opens: Opens) -> None:
     [total] = stores[0].read(lambda tx: tx.all("archive.behind", cursor=0))
     try:
         for follower in followers:
-            until(lambda follower=follower: len(follower.rows) >= total["events"], what="all events")  # type: ignore[misc]
+            follower.caught_up(total["events"])
     finally:
         for follower in followers:
             follower.close()
@@ -152,7 +159,7 @@ def test_a_unit_emits_as_many_events_as_it_has_places_for(opens: Opens, count: i
     if count == 1:
         store.write(unit)
     else:
-        with pytest.raises(Exception, match="more than 4096 events"):
+        with pytest.raises(Internal, match="more than 4096 events"):
             store.write(unit)
     [total] = store.read(lambda tx: tx.all("archive.behind", cursor=0))
     assert total["events"] == (count if count == 1 else 0)

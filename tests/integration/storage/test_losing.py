@@ -11,7 +11,7 @@ import pytest
 from tests.integration.storage.conftest import Opens, at
 from zdriver.core.errors import Unavailable
 from zdriver.core.ids import new_id
-from zdriver.storage.port import Event, Transaction
+from zdriver.storage.port import Event, Reading, Transaction
 from zdriver.storage.postgres import pool
 from zdriver.storage.postgres import store as stores
 from zdriver.storage.postgres.store import PostgresStore
@@ -88,7 +88,7 @@ def test_what_is_read_is_read_again_on_another_connection(opens: Opens, proxy: P
     store.write(counted([]))
     tries: list[int] = []
 
-    def unit(tx: stores.Reading) -> int:
+    def unit(tx: Reading) -> int:
         tries.append(1)
         if len(tries) < 3:
             proxy.reset()
@@ -160,8 +160,8 @@ def test_a_crowd_that_wants_one_thing_keeps_nobody_from_another(opens: Opens) ->
     ]
     for thread in crowd:
         thread.start()
-    for number in range(20):
-        store.write(lambda tx, n=number: tx.run("meta.put", key="another", value=str(n)), lock=["another"])
+    for _ in range(20):
+        store.write(lambda tx: tx.run("meta.put", key="another", value="1"), lock=["another"])
     go_on.set()
     for thread in (first, *crowd):
         thread.join(60)
@@ -172,6 +172,11 @@ def test_a_crowd_that_wants_one_thing_keeps_nobody_from_another(opens: Opens) ->
 def server() -> Iterator[PostgreSql]:
     with scratch("pg") as folder, PostgreSql(folder) as own:
         yield own
+
+
+def _more(acknowledged: list[str]) -> None:
+    done = len(acknowledged)
+    until(lambda: len(acknowledged) > done + 40, what="40 more writes", deadline=60)
 
 
 def test_a_server_that_is_killed_loses_and_doubles_nothing(server: PostgreSql) -> None:
@@ -205,12 +210,10 @@ def test_a_server_that_is_killed_loses_and_doubles_nothing(server: PostgreSql) -
         for thread in threads:
             thread.start()
         for _ in range(4):
-            done = len(acknowledged)
-            until(lambda done=done: len(acknowledged) > done + 40, what="writes", deadline=60)  # type: ignore[misc]
+            _more(acknowledged)
             server.kill()
             server.start()
-        done = len(acknowledged)
-        until(lambda: len(acknowledged) > done + 40, what="writes after the last kill", deadline=60)
+        _more(acknowledged)
         stop.set()
         for thread in threads:
             thread.join(60)

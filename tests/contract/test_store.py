@@ -99,7 +99,7 @@ def test_read_then_write_loses_nothing(store: Store) -> None:
 
     def many() -> None:
         for _ in range(25):
-            store.write(unit, lock=["counter"], timeout=60)  # 31 others may be before it
+            store.write(unit, lock=["counter"])
 
     threads = [threading.Thread(target=many) for _ in range(32)]
     for thread in threads:
@@ -258,8 +258,7 @@ def test_a_read_is_one_view(store: Store) -> None:
         writer.join(10)
         return first, get("a")(tx)
 
-    first, second = store.read(unit)
-    assert first == second
+    assert store.read(unit) in {("1", "1"), ("2", "2")}
     assert store.read(get("a")) == "2"
 
 

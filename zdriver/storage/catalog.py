@@ -1,7 +1,8 @@
 """The SQL of every engine, read once from files beside this one.
 
 `statements/GROUP.sql` is portable SQL; `statements/GROUP.ENGINE.sql` adds to the same group
-what only that engine can say. In a file each statement follows a line `-- name: NAME`.
+what only that engine can say. In a file each statement follows a line `-- name: NAME`; what several
+of them have in common follows `-- part: NAME`, and stands where they say `{{NAME}}`.
 `migrations/ENGINE/NNNN_words.sql` are that engine's schema changes, in order.
 """
 
@@ -17,7 +18,8 @@ import msgspec
 
 from zdriver.core.errors import Internal
 
-_NAME = re.compile(r"^-- name: ([a-z_]+)$", re.MULTILINE)
+_NAME = re.compile(r"^-- (name|part): ([a-z_]+)$", re.MULTILINE)
+_USE = re.compile(r"\{\{([a-z_]+)\}\}")
 _MIGRATION = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 _MIN_COMPATIBLE = re.compile(r"^-- min_compatible: (\d+)$", re.MULTILINE)
 
@@ -33,10 +35,17 @@ class Migration(msgspec.Struct, frozen=True):
 
 
 def split(group: str, text: str) -> dict[str, str]:
-    """`{"GROUP.NAME": SQL}` of one statement file."""
-    parts = _NAME.split(text)
-    names, bodies = parts[1::2], parts[2::2]
-    return {f"{group}.{name}": body.strip() for name, body in zip(names, bodies, strict=True)}
+    """`{"GROUP.NAME": SQL}` of one statement file. Raises Internal for a part that is not in it."""
+    split = _NAME.split(text)
+    found = list(zip(split[1::3], split[2::3], map(str.strip, split[3::3]), strict=True))
+    parts = {name: body for kind, name, body in found if kind == "part"}
+
+    def part(use: re.Match[str]) -> str:
+        if use[1] not in parts:
+            raise Internal(f"the statements of {group} use {use[0]}, which is no part of theirs")
+        return parts[use[1]]
+
+    return {f"{group}.{name}": _USE.sub(part, body) for kind, name, body in found if kind == "name"}
 
 
 @cache

@@ -31,7 +31,7 @@ SELECT count(*) AS events FROM events WHERE sequence > :cursor
 -- Rows with all that is told of them. `repo` is the remote of the repository whose worktree stands,
 -- or stood, at the root: the same on every machine.
 
--- name: entries
+-- part: entry
 SELECT e.seq, e.id, e.type, e.text, e.kind, e.artifacts, e.commit_id, e.source, e.at, e.intent_id,
     e.ended_at, e.undone_at, e.context_id, c.host, c.zellij_session, c.root,
     COALESCE((
@@ -40,30 +40,19 @@ SELECT e.seq, e.id, e.type, e.text, e.kind, e.artifacts, e.commit_id, e.source, 
     ), '') AS repo
 FROM entries e
 JOIN contexts c ON c.id = e.context_id
+
+-- name: entries
+{{entry}}
 WHERE e.seq > :after
 ORDER BY e.seq
 LIMIT :limit
 
 -- name: entry
-SELECT e.seq, e.id, e.type, e.text, e.kind, e.artifacts, e.commit_id, e.source, e.at, e.intent_id,
-    e.ended_at, e.undone_at, e.context_id, c.host, c.zellij_session, c.root,
-    COALESCE((
-        SELECT max(r.remote) FROM worktrees w JOIN repos r ON r.id = w.repo_id
-        WHERE w.path = c.root AND r.host = c.host
-    ), '') AS repo
-FROM entries e
-JOIN contexts c ON c.id = e.context_id
+{{entry}}
 WHERE e.id = :id
 
 -- name: of_context
-SELECT e.seq, e.id, e.type, e.text, e.kind, e.artifacts, e.commit_id, e.source, e.at, e.intent_id,
-    e.ended_at, e.undone_at, e.context_id, c.host, c.zellij_session, c.root,
-    COALESCE((
-        SELECT max(r.remote) FROM worktrees w JOIN repos r ON r.id = w.repo_id
-        WHERE w.path = c.root AND r.host = c.host
-    ), '') AS repo
-FROM entries e
-JOIN contexts c ON c.id = e.context_id
+{{entry}}
 WHERE e.context_id = :context_id AND (e.type = 'intent' OR :all_types = 1) AND e.seq >= :seq
 ORDER BY e.seq
 
@@ -72,22 +61,21 @@ ORDER BY e.seq
 -- name: intent_before
 SELECT max(seq) AS seq FROM entries WHERE context_id = :context_id AND type = 'intent' AND seq < :seq
 
--- name: claims
+-- part: claim
 SELECT c.id, c.worktree_id, w.name AS worktree, w.path, r.remote AS repo, c.agent, c.token, c.host, c.pid,
     c.session, c.claimed_at, c.expires_at, c.ended_at, c.ended, c.reason
 FROM claims c
 JOIN worktrees w ON w.id = c.worktree_id
 JOIN repos r ON r.id = w.repo_id
+
+-- name: claims
+{{claim}}
 WHERE c.id > :after
 ORDER BY c.id
 LIMIT :limit
 
 -- name: claim
-SELECT c.id, c.worktree_id, w.name AS worktree, w.path, r.remote AS repo, c.agent, c.token, c.host, c.pid,
-    c.session, c.claimed_at, c.expires_at, c.ended_at, c.ended, c.reason
-FROM claims c
-JOIN worktrees w ON w.id = c.worktree_id
-JOIN repos r ON r.id = w.repo_id
+{{claim}}
 WHERE c.id = :id
 
 -- name: snapshots

@@ -5,24 +5,23 @@ INSERT INTO tasks (id, title, text, repo, worktree, agent, origin, payload, adde
 VALUES (:id, :title, :text, :repo, :worktree, :agent, :origin, :payload, :at)
 ON CONFLICT (id) DO NOTHING
 
--- name: by_id
+-- part: task
 SELECT id, title, text, repo, worktree, agent, origin, payload, state, added_at, holder, taken_at,
     expires_at, done_at, attempts
 FROM tasks
+
+-- name: by_id
+{{task}}
 WHERE id = :id
 
 -- name: by_end
-SELECT id, title, text, repo, worktree, agent, origin, payload, state, added_at, holder, taken_at,
-    expires_at, done_at, attempts
-FROM tasks
+{{task}}
 WHERE substr(id, length(id) - length(CAST(:end AS TEXT)) + 1) = CAST(:end AS TEXT)
 ORDER BY added_at DESC
 LIMIT 10
 
 -- name: newest
-SELECT id, title, text, repo, worktree, agent, origin, payload, state, added_at, holder, taken_at,
-    expires_at, done_at, attempts
-FROM tasks
+{{task}}
 WHERE CAST(:state AS TEXT) = '' OR state = CAST(:state AS TEXT)
 ORDER BY added_at DESC, id DESC
 LIMIT :limit

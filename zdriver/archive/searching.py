@@ -59,8 +59,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 class Searching:
     """Thread-safe; one question at a time."""
 
-    def __init__(self, address: Callable[[], Address]) -> None:
-        """address  of the archive, asked at each connection. Nothing is connected before a question."""
+    def __init__(self, address: Address) -> None:
+        """address  of the archive. Nothing is connected before a question."""
         self._address = address
         self._session: Session | None = None
         self._watch = Watch()
@@ -107,17 +107,16 @@ class Searching:
             try:
                 return self._once(question)
             except psycopg.Error as error:
-                address = self._address()
                 if not known or self._session is not None:
-                    raise translate(error, address) from error
+                    raise translate(error, self._address) from error
             try:
                 return self._once(question)
             except psycopg.Error as error:
-                raise translate(error, address) from error
+                raise translate(error, self._address) from error
 
     def _once(self, question: Callable[[Connection], T]) -> T:
         if self._session is None:
-            self._session = Session(_connected(self._address()))
+            self._session = Session(_connected(self._address))
         session = self._session
         try:
             with self._watch.guarded(session, PATIENCE):

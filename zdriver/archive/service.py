@@ -1,4 +1,4 @@
-"""`ArchiveApi`: for where an archive is configured, and for where none is."""
+"""`ArchiveApi`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from zdriver.archive.model import Archived, ArchivedEntry
 from zdriver.context import rules
@@ -20,12 +20,21 @@ if TYPE_CHECKING:
     from zdriver.archive.searching import Searching
 
 
+class Archive(NamedTuple):
+    """What there is where `archive.url` names one."""
+
+    archiver: Archiver
+    address: Address
+    #: absolute folder → URL of the remote of the repository it lies in, "" where there is none
+    remote: Callable[[str], str]
+
+
 class ArchiveService:
-    def __init__(self, archiver: Archiver, address: Address, remote: Callable[[str], str]) -> None:
-        """remote: absolute folder → URL of the remote of the repository it lies in, if there is one."""
-        self._archiver = archiver
-        self._address = address
-        self._remote = remote
+    """`ArchiveApi`. Where there is no archive, everything raises why."""
+
+    def __init__(self, archive: Archive | Unavailable | None) -> None:
+        """archive: None where `archive.url` is not set; an error says why it cannot be used."""
+        self._archive = archive
         self._searching: Searching | None = None
         self._lock = threading.Lock()
 
@@ -34,17 +43,29 @@ class ArchiveService:
             if self._searching is not None:
                 self._searching.close()
 
+    def _there(self) -> Archive:
+        """Raises Unavailable."""
+        if isinstance(self._archive, Unavailable):
+            raise Unavailable(self._archive.message, hint=self._archive.hint)
+        if self._archive is None:
+            raise Unavailable(
+                "no archive is configured: archive.url is not set",
+                hint="set it to postgresql://user@host/database, then: zdriver daemon stop",
+            )
+        return self._archive
+
     def _search(self) -> Searching:
         """The driver is loaded by the first question: until then the daemon is as small as without one."""
+        address = self._there().address
         from zdriver.archive.searching import Searching
 
         with self._lock:
             if self._searching is None:
-                self._searching = Searching(lambda: self._address)
+                self._searching = Searching(address)
             return self._searching
 
     def run(self, *, dry_run: bool = False) -> Archived:
-        return self._archiver.run(dry_run=dry_run)
+        return self._there().archiver.run(dry_run=dry_run)
 
     def only_there(self, given: str, store: str) -> Meant | None:
         """The entry that was pruned here and has this id, or end of an id. Raises Ambiguous, Unavailable.
@@ -81,45 +102,16 @@ class ArchiveService:
         limit: int = 50,
         before: str = "",
     ) -> list[ArchivedEntry]:
+        remote = self._there().remote
         from zdriver.archive.searching import Asked
 
         asked = Asked(
             query=query,
             since=since,
             root=os.path.realpath(repo) if repo else "",
-            remote=self._remote(repo) if repo else "",
+            remote=remote(repo) if repo else "",
             host=host,
             before=before,
             limit=rules.page(limit),
         )
         return self._search().history(asked)
-
-
-class NoArchive:
-    """What there is to say where `archive.url` is not set, or cannot be used."""
-
-    def __init__(self, why: Unavailable | None = None) -> None:
-        self._why = why
-
-    def run(self, *, dry_run: bool = False) -> Archived:
-        raise self._error()
-
-    def history(
-        self,
-        query: str = "",
-        *,
-        since: datetime | None = None,
-        repo: str = "",
-        host: str = "",
-        limit: int = 50,
-        before: str = "",
-    ) -> list[ArchivedEntry]:
-        raise self._error()
-
-    def _error(self) -> Unavailable:
-        if self._why is not None:
-            return Unavailable(self._why.message, hint=self._why.hint)
-        return Unavailable(
-            "no archive is configured: archive.url is not set",
-            hint="set it to postgresql://user@host/database, then restart the daemon: zdriver daemon stop",
-        )

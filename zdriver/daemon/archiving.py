@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from zdriver.archive.api import ArchiveApi
-from zdriver.archive.service import ArchiveService, NoArchive
+from zdriver.archive.service import Archive, ArchiveService
 from zdriver.context.model import Meant
 from zdriver.core.config import Config
 from zdriver.core.errors import Unavailable, ZdriverError
@@ -48,7 +48,7 @@ def assemble_archive(store: Store, known: Registry, config: Config, engines: Eng
     """A service that says why it cannot, where no `archive.url` is set or it is wrong."""
     address = engines.archive
     if address is None:
-        return ArchiveParts(NoArchive(_why(engines)))
+        return ArchiveParts(ArchiveService(_why(engines)))
     from zdriver.archive.archiver import Archiver
 
     archiver = Archiver(
@@ -59,7 +59,7 @@ def assemble_archive(store: Store, known: Registry, config: Config, engines: Eng
         keep_days=config.archive.keep_days,
     )
     engines.healths.append(archiver.health)
-    service = ArchiveService(archiver, address, lambda folder: _remote(known, folder))
+    service = ArchiveService(Archive(archiver, address, lambda folder: _remote(known, folder)))
     return ArchiveParts(
         service,
         (_Archiving(archiver.start, archiver.stop, service.close),),

@@ -28,7 +28,7 @@ def searching(world: World) -> Iterator[Searching]:
         "100 % done: it's \\ 'quoted' & | ! :* <->", place=Place(cwd="/w/shop/feat-c")
     )
     world.archiver.run()
-    made = Searching(lambda: Address(setting="archive.url", scheme="postgresql", url=world.url))
+    made = Searching(Address(setting="archive.url", scheme="postgresql", url=world.url))
     yield made
     made.close()
 
@@ -133,9 +133,7 @@ def test_a_connection_that_was_lost_is_made_anew(searching: Searching, world: Wo
 
 
 def test_an_archive_that_is_away_is_said_so(world: World) -> None:
-    away = Searching(
-        lambda: Address(setting="archive.url", scheme="postgresql", url="postgresql://a@127.0.0.1:1/x")
-    )
+    away = Searching(Address(setting="archive.url", scheme="postgresql", url="postgresql://a@127.0.0.1:1/x"))
     with pytest.raises(Unavailable, match=r"archive\.url"):
         away.history(Asked())
 

@@ -109,16 +109,18 @@ class Archiver:
             self._asked.wait(min(left, LOOK_EVERY))
 
     def look(self) -> None:
-        """Archive, unless somebody did within the interval. Raises nothing."""
+        """Archive, unless somebody did within the interval and nothing is owed. Raises nothing."""
         try:
+            owes = self._store.read(lambda tx: tx.one("archive.owed", after=0, limit=1)) is not None
+            within = 0.0 if owes else self._interval * 0.99
             with self._running:
-                report = self._run(Order(host=self._host, unless_within=self._interval * 0.99))
+                report = self._run(Order(host=self._host, unless_within=within))
         except ZdriverError as error:
             if not self._ending.is_set():
                 log.warning("the archive has to wait: %s; %s", error.message, error.hint)
             self._due = self._clock() + round(min(self._retry, self._interval) * 1_000_000)
             self._retry = min(self._retry * 2, RETRY_MAX)
-        except Exception:
+        except Exception:  # a defect of ours is no reason to archive nothing any more
             log.exception("archiving")
             self._due = self._clock() + round(RETRY_MAX * 1_000_000)
         else:
@@ -192,13 +194,13 @@ class Archiver:
             case Confirmed(archive=archive, cursor=cursor, archived_at=at):
                 store.write(lambda tx: tx.run("archive.confirm", id=archive, cursor=cursor, archived_at=at))
                 self._cursor = cursor
-            case Settled(seq=seq):
-                store.write(lambda tx: tx.run("archive.owed_done", seq=seq), urgent=True)
+            case Settled(seqs=seqs):
+                store.write(lambda tx: [tx.run("archive.owed_done", seq=seq) for seq in seqs], urgent=True)
             case Prunable():
                 gone = store.write(lambda tx: prune(tx, said), urgent=True)
                 self._pruned = self._pruned.plus(gone)
             case Committed():
-                pass
+                pass  # that it said something is enough: the report has the sums
 
     def _count(self) -> None:
         """How much is not there yet."""

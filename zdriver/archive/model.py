@@ -54,6 +54,10 @@ class ArchivedEntry(Entry, frozen=True, kw_only=True):
 
 # -- what the worker says: one JSON line each ------------------------------------------------------
 
+#: What the daemon answers to `Meets`: it has noted the archive, so whatever is forgotten from now on is
+#: noted for it.
+GO = "go\n"
+
 
 class Meets(msgspec.Struct, frozen=True, tag="meets"):
     """It speaks to this archive, and sends nothing before it is told to go on."""
@@ -71,9 +75,9 @@ class Committed(msgspec.Struct, frozen=True, tag="committed"):
 
 
 class Settled(msgspec.Struct, frozen=True, tag="settled"):
-    """The archive has forgotten all that is owed up to this one."""
+    """The archive has forgotten these. Not: all up to one. On PostgreSQL an earlier number may come later."""
 
-    seq: int
+    seqs: tuple[int, ...]  #: of `archive_owed`
 
 
 class Confirmed(msgspec.Struct, frozen=True, tag="confirmed"):

@@ -41,6 +41,7 @@ class Pass:
         self._tell = tell
         self.rows = Counts()
         self.forgotten = 0
+        self._settled: set[int] = set()  #: `seq` of what was forgotten, and told to the daemon
         self.whole = False  #: whether it was (the rest of) a first pass
 
     def run(self) -> int:
@@ -130,12 +131,17 @@ class Pass:
                 self._count("snapshots", len(changed))
 
     def _forget(self) -> None:
-        after = 0  # what is told is deleted by the daemon, sooner or later
+        after = 0
         while owed := self._source.all("archive.owed", after=after, limit=OWED):
             after = int(owed[-1]["seq"])
-            forget(self._target, owed, lambda sequence: self._source.one("archive.event", sequence=sequence))
-            self.forgotten += len({row["id"] for row in owed if row["kind"] in ("entry", "context")})
-            self._tell(Settled(after))
+            # What is told is deleted by the daemon, sooner or later.
+            fresh = [row for row in owed if row["seq"] not in self._settled]
+            if not fresh:
+                continue
+            forget(self._target, fresh, lambda sequence: self._source.one("archive.event", sequence=sequence))
+            self.forgotten += len({row["id"] for row in fresh if row["kind"] in ("entry", "context")})
+            self._settled.update(row["seq"] for row in fresh)
+            self._tell(Settled(tuple(row["seq"] for row in fresh)))
 
     def _count(self, kind: str, number: int, **more: int) -> None:
         counted = Counts(**{kind: number}, **more)

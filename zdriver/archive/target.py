@@ -58,7 +58,6 @@ class Target:
         """Connect, and bring the archive to this program's schema."""
         self.address = address
         self.store = store
-        began = time.perf_counter()
         self._connection = connect(address, autocommit=True)
         try:
             with self._working():
@@ -68,7 +67,6 @@ class Target:
             assert row is not None
             self.latency_ms = (time.perf_counter() - asked) * 1000
             self.skew_ms = (to_us(row["now"]) - (before + now_us()) / 2) / 1000
-            self.connecting_ms = (asked - began) * 1000
             self.version = self._connection.info.parameter_status("server_version") or ""
             self.version = self.version.partition(" ")[0]  # without the packager's words
         except BaseException:

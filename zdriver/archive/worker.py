@@ -20,6 +20,7 @@ import msgspec
 
 from zdriver.archive import pruning
 from zdriver.archive.model import (
+    GO,
     Archived,
     Confirmed,
     Counts,
@@ -38,10 +39,6 @@ from zdriver.core.engines import address
 from zdriver.core.errors import Unavailable, ZdriverError
 
 log = logging.getLogger(__name__)
-
-#: What the daemon answers to `Meets`: it has noted the archive, so whatever is forgotten from now on is
-#: noted for it.
-GO = "go\n"
 
 
 def main(order: Order, said: TextIO, heard: TextIO) -> int:

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from zdriver.archive.model import Archived, Done, Failed, Meets, Order, Said
+from zdriver.archive.model import GO, Archived, Done, Failed, Meets, Order, Said
 from zdriver.core.build import PACKAGE
 from zdriver.core.errors import Unavailable, from_code
 
 log = logging.getLogger(__name__)
 
-GO = b"go\n"
 #: Seconds that one batch may take, on a slow server and with all its indexes.
 PATIENCE = 300.0
 _decode = msgspec.json.Decoder(Said).decode
@@ -76,6 +75,8 @@ class Worker:
         silence = Silence(process.kill, patience)
         try:
             for line in silence.broken_by(process.stdout):
+                if not line.endswith(b"\n"):
+                    break  # killed in the middle of a word
                 match said := _decode(line):
                     case Done(report=report):
                         return report
@@ -83,7 +84,7 @@ class Worker:
                         raise from_code(code, message, hint)
                     case Meets():
                         on(said)
-                        process.stdin.write(GO)
+                        process.stdin.write(GO.encode())
                         process.stdin.flush()
                     case _:
                         on(said)
@@ -103,12 +104,11 @@ class Worker:
             self._end(process)
 
     def _start(self, order: Order) -> subprocess.Popen[bytes]:
-        main = str(Path(PACKAGE) / "archive" / "__main__.py")
         with self._lock:
             if self._stopped:
                 raise Unavailable("the daemon is ending", hint="do it again")
             self._process = subprocess.Popen(
-                [sys.executable, "-P", main, msgspec.json.encode(order).decode()],
+                _command(order),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd="/",
@@ -120,7 +120,7 @@ class Worker:
         """It ends by itself when nobody listens any more (`worker.watch`)."""
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(BrokenPipeError):  # what it did not read is of no use any more
                 pipe.close()
         try:
             process.wait(10)
@@ -134,3 +134,8 @@ class Worker:
             self._stopped = True
             if self._process is not None and self._process.poll() is None:
                 self._process.kill()
+
+
+def _command(order: Order) -> list[str]:
+    main = str(Path(PACKAGE) / "archive" / "__main__.py")
+    return [sys.executable, "-P", main, msgspec.json.encode(order).decode()]

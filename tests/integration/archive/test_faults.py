@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from tests.integration.archive.world import World
 from zdriver.archive import archiver as archiver_module
 from zdriver.archive import searching as searching_module
-from zdriver.archive.model import Committed, Confirmed, Counts, Said
+from zdriver.archive import working as working_module
+from zdriver.archive.model import Committed, Confirmed, Counts, Order, Said
 from zdriver.archive.searching import Asked, Searching
 from zdriver.context.model import Place
 from zdriver.core.engines import Address
@@ -114,6 +116,17 @@ def test_a_reset_in_the_middle_of_a_commit(
     world.same()
 
 
+def test_a_worker_that_is_killed_in_the_middle_of_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The half line is none: it counts as stopped, like one that was killed between two."""
+    half = f"import sys; sys.stdout.write({msgspec.json.encode(Committed(Counts())).decode()[:-9]!r})"
+    stand_in = [sys.executable, "-c", half]
+    monkeypatch.setattr(working_module, "_command", lambda _order: stand_in)
+    heard: list[Said] = []
+    with pytest.raises(Unavailable, match="archiving was stopped"):
+        working_module.Worker().run(Order(host="h"), heard.append)
+    assert heard == []
+
+
 def test_what_the_server_refuses_is_said_and_tried_again(world: World) -> None:
     world.live(2)
     world.archiver.run()
@@ -154,9 +167,7 @@ def test_a_server_that_hangs_is_not_waited_for(
     world.contexts.archive_forgets = world.archiver.forget
     made = world.contexts.set_intent("Forget me", place=Place(cwd="/w/x"))
     world.archiver.run()
-    searching = Searching(
-        lambda: Address(setting="archive.url", scheme="postgresql", url=server.url_of("archive"))
-    )
+    searching = Searching(Address(setting="archive.url", scheme="postgresql", url=server.url_of("archive")))
     assert len(searching.history(Asked())) == 1
     server.suspend()
     with monkeypatch.context() as impatient:

@@ -8,7 +8,7 @@ from tests.integration.archive.world import World
 from zdriver.archive.archiver import Archiver
 from zdriver.archive.model import Said, Settled
 from zdriver.archive.passing import Pass
-from zdriver.archive.service import ArchiveService
+from zdriver.archive.service import Archive, ArchiveService
 from zdriver.archive.source import open_source
 from zdriver.archive.target import Target
 from zdriver.context.layout import Layout, Pane, Tab
@@ -83,6 +83,20 @@ def test_what_the_archive_could_not_hear_it_hears_later(
     world.same()
 
 
+def test_what_is_owed_is_not_put_off_until_the_next_day(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`look` does nothing within a day of a run; but for what the archive still has to forget."""
+    intent, _ = _remember(world)
+    world.contexts.archive_forgets = world.archiver.forget
+    monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", "postgresql://nobody@127.0.0.1:1/away")
+    assert world.contexts.forget((intent,)).archive == "owed"
+    monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", world.url)
+    world.archiver.look()
+    assert "xylophone" not in everything(world)
+    assert world.here("SELECT * FROM archive_owed") == []
+
+
 def test_what_was_pruned_here_is_forgotten_there_by_its_context(world: World) -> None:
     """The rewritten events are in the archive alone by then."""
     _, context = _remember(world)
@@ -109,7 +123,7 @@ def test_what_was_pruned_here_can_be_forgotten_by_its_id(world: World) -> None:
     with pytest.raises(NotFound):
         world.contexts.forget((intent[-8:],))
     where = Address(setting="archive.url", scheme="postgresql", url=world.url)
-    service = ArchiveService(world.archiver, where, lambda _folder: "")
+    service = ArchiveService(Archive(world.archiver, where, lambda _folder: ""))
     store = str(world.here("SELECT value FROM meta WHERE key = 'store_id'")[0]["value"])
     world.contexts.only_archived = lambda given: service.only_there(given, store)
     world.contexts.archive_forgets = world.archiver.forget
@@ -154,6 +168,25 @@ def test_what_is_forgotten_while_it_is_on_its_way_does_not_stay(
     assert "xylophone" not in everything(world)
     world.archiver.run()
     world.same()
+
+
+def test_what_is_forgotten_is_counted_once(world: World) -> None:
+    """A run looks twice, and the daemon may not have noted by then what it was told."""
+    intent, _ = _remember(world)
+    world.contexts.forget((intent,))
+    config = load_config()
+    source, where = open_source(config), address("archive.url", config)
+    assert where is not None
+    target = Target(where, source.id)
+    assert target.lead()
+    said: list[Said] = []
+    made = Pass(source, target, said.append)
+    made.run()
+    target.close()
+    assert made.forgotten == 1
+    (settled,) = (each for each in said if isinstance(each, Settled))
+    owed = world.here("SELECT seq FROM archive_owed ORDER BY seq")
+    assert settled.seqs == tuple(row["seq"] for row in owed)
 
 
 def test_killed_while_it_forgets(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ INSERT INTO archive_owed (kind, id) VALUES (:kind, :id)
 SELECT seq, kind, id FROM archive_owed WHERE seq > :after ORDER BY seq LIMIT :limit
 
 -- name: owed_done
-DELETE FROM archive_owed WHERE seq <= :seq
+DELETE FROM archive_owed WHERE seq = :seq
 
 -- name: behind
 SELECT count(*) AS events FROM events WHERE sequence > :cursor

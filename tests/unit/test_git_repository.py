@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,19 @@ def test_the_top_is_found_from_below(repo: Path) -> None:
         assert worktree_top(str(folder)) == str(repo)
     assert worktree_top(str(repo.parent)) is None
     assert head_commit(str(repo.parent)) is None
+
+
+@pytest.mark.parametrize("name", ["plain", "ends (deleted)", "new\nline", "\udcff"])
+def test_the_top_is_named_with_all_links_resolved(repo: Path, name: str) -> None:
+    folder = repo / name
+    folder.mkdir()
+    (folder / ".git").write_text("gitdir: /nowhere\n")
+    (repo / "link").symlink_to(folder)
+    (repo / "again").symlink_to(repo / "link")
+    for shown in (folder, repo / "again", repo / "again" / ".." / name, f"{repo}//link/"):
+        assert worktree_top(str(shown)) == os.path.realpath(shown) == str(folder)
+    folder.rename(repo / "moved")
+    assert worktree_top(str(folder)) == str(repo)
 
 
 def test_an_empty_git_folder_is_no_repository(repo: Path) -> None:

@@ -12,18 +12,37 @@ import stat
 
 log = logging.getLogger(__name__)
 
+#: To name a folder, not to read it: no right to read is needed. Linux only.
+_NAMED = getattr(os, "O_PATH", 0) | os.O_DIRECTORY | os.O_CLOEXEC
+
 
 def worktree_top(folder: str) -> str | None:
     """The top of the git worktree that holds `folder` (absolute), links resolved; None outside of any.
 
     A folder that does not exist any more belongs to where it was.
     """
-    path = os.path.realpath(folder)
+    path = _real(folder)
     while not _is_top(path):
         if path == "/":
             return None
         path = path[: path.rindex("/")] or "/"
     return path
+
+
+def _real(folder: str) -> str:
+    """`os.path.realpath`, which asks for each folder on the way; Linux knows the name of what is open."""
+    try:
+        opened = os.open(folder, _NAMED)
+    except (OSError, ValueError):
+        return os.path.realpath(folder)
+    try:
+        # proc(5): of a folder that was removed, or lies outside of this root, it says something else.
+        name = os.readlink(f"/proc/self/fd/{opened}")  # noqa: PTH115 as `os.stat` below
+    except OSError:
+        return os.path.realpath(folder)
+    finally:
+        os.close(opened)
+    return name if name.startswith("/") and not name.endswith(" (deleted)") else os.path.realpath(folder)
 
 
 def _is_top(folder: str) -> bool:

@@ -9,7 +9,7 @@ import click
 from zdriver.cli.options import examples, json_option
 from zdriver.cli.output import answer, dim, green, home_relative, note, table, yellow
 from zdriver.core import config as settings
-from zdriver.core import paths
+from zdriver.core import paths, values
 from zdriver.core.errors import InvalidInput
 
 _TEMPLATE = """\
@@ -99,7 +99,7 @@ def template() -> str:
             section = table_name
             lines.append(f"[{section}]")
         value = settings.value_of(default, name)
-        lines.append(f"# {key} = {_toml(value)}  # {settings.allowed(kind)}")
+        lines.append(f"# {key} = {_toml(value)}  # {values.allowed(kind)}")
     return "\n".join(lines) + "\n"
 
 

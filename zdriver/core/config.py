@@ -22,6 +22,8 @@ from msgspec import inspect as types
 
 from zdriver.core import paths, urls
 from zdriver.core.errors import InvalidInput, NotFound
+from zdriver.core.tomllines import line_of
+from zdriver.core.values import allowed, converted, from_text
 
 PREFIX = "ZDRIVER_"
 #: Ends of the names of settings in which a secret may stand.
@@ -168,7 +170,7 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     for name, kind in LEAVES.items():
         variable = variable_of(name)
         if text := environ.get(variable, ""):
-            values[name] = _from_text(kind, text, where=f"${variable}")
+            values[name] = from_text(kind, text, where=f"${variable}")
             origins[name] = f"${variable}"
     config = _assembled(values)
     if config.storage.path and not config.database().is_absolute():
@@ -227,21 +229,6 @@ def _path_shown(path: str) -> str:
     return repr(urls.shown(path) if "://" in path else path)
 
 
-def allowed(kind: types.Type) -> str:
-    """What a setting of this type may be, in words."""
-    match kind:
-        case types.LiteralType(values=values):
-            return ", ".join(map(str, values))
-        case types.BoolType():
-            return "true, false"
-        case types.IntType(ge=low, le=high):
-            return f"a whole number from {low} to {high}"
-        case types.VarTupleType():
-            return 'a list of names: ["npm", "cargo"]'
-        case _:
-            return "text in quotes"
-
-
 # -- inside --------------------------------------------------------------------------------
 
 _MEND = "`zdriver config edit` opens it; `zdriver config show` lists what there is"
@@ -289,7 +276,7 @@ def _checked(name: str, value: Any, text: str, where: str) -> Any:
         what = "must be a [table]" if name in _TABLES else "is no setting"
         raise InvalidInput(f"{place}: {name} {what}", hint=_near(name))
     try:
-        return _converted(kind, value)
+        return converted(kind, value)
     except msgspec.ValidationError as error:
         # Whatever stands there, where a secret may stand it is not repeated.
         is_secret = name.endswith(_SECRET)
@@ -300,46 +287,6 @@ def _checked(name: str, value: Any, text: str, where: str) -> Any:
 def _near(name: str) -> str:
     close = get_close_matches(name, LEAVES, n=1)
     return f"did you mean {close[0]}?" if close else f"there are: {', '.join(LEAVES)}"
-
-
-def _converted(kind: types.Type, value: Any) -> Any:
-    """`value` as the setting's type. Raises msgspec.ValidationError."""
-    match kind:
-        case types.LiteralType(values=values):
-            if value not in values or isinstance(value, bool):
-                raise msgspec.ValidationError("not one of them")
-            return value
-        case types.BoolType():
-            return msgspec.convert(value, bool)
-        case types.IntType(ge=low, le=high):
-            number = msgspec.convert(value, int)
-            if (low is not None and number < low) or (high is not None and number > high):
-                raise msgspec.ValidationError("out of range")
-            return number
-        case types.VarTupleType():
-            return msgspec.convert(value, tuple[str, ...])
-        case _:
-            return msgspec.convert(value, str)
-
-
-def _from_text(kind: types.Type, text: str, *, where: str) -> Any:
-    """A variable's text as the setting's type. Raises InvalidInput."""
-    value: Any = text.strip()
-    if isinstance(kind, types.BoolType):
-        value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
-            value.lower(), value
-        )
-    elif isinstance(kind, types.IntType):
-        value = int(value) if re.fullmatch(r"\d{1,12}", value, re.ASCII) else value
-    elif isinstance(kind, types.VarTupleType):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    try:
-        return _converted(kind, value)
-    except msgspec.ValidationError as error:
-        words = "names separated by commas" if isinstance(kind, types.VarTupleType) else allowed(kind)
-        raise InvalidInput(
-            f"{where} is {text!r}; allowed: {words}", hint="unset it or set it right"
-        ) from error
 
 
 def _assembled(values: Mapping[str, Any]) -> Config:
@@ -388,22 +335,3 @@ def _strangers(environ: Mapping[str, str]) -> Iterator[str]:
         if variable.startswith(sections) and variable not in known:
             close = get_close_matches(variable, known, n=1)
             yield f"${variable} is no setting" + (f"; did you mean ${close[0]}?" if close else "")
-
-
-def line_of(text: str, name: str) -> int | None:
-    """The line (from 1) where `name` is set, if that can be seen; tomllib keeps no positions."""
-    table = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\s*([\w.\-\"' ]+?)\s*\]", line):
-            table = _plain(header[1])
-            if table == name:
-                return number
-        elif key := re.match(r"\s*([\w.\-\"' ]+?)\s*=", line):
-            full = _plain(f"{table}.{key[1]}" if table else key[1])
-            if full == name or name.startswith(f"{full}."):
-                return number
-    return None
-
-
-def _plain(key: str) -> str:
-    return ".".join(part.strip().strip("\"'") for part in key.split("."))

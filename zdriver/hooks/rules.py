@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, cast
 
-from zdriver.core.config import line_of
 from zdriver.core.errors import InvalidInput
+from zdriver.core.tomllines import line_of
 from zdriver.hooks.model import FILE, HOOKS, HookName, Wishes
 
 #: Characters of one hook, all its commands together. It is read by a person before it is approved.

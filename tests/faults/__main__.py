@@ -30,7 +30,7 @@ def one(
             load, seconds = run(trial, name, operations)
             trial.settle(load)
             return trial.result(name, SCENARIOS[name].title, load, seconds)
-        except BaseException:
+        except BaseException:  # also when it is told to end: why it hangs is in there
             for host in trial.hosts:
                 print(f"the end of the log of {host.name}:\n{host.log()}", file=sys.stderr)
             raise
@@ -49,7 +49,7 @@ class Run:
         print(f"▸ {name} ({engine})", file=sys.stderr, flush=True)
         try:
             result = one(self._servers, self._number, name, engine, without, operations or self._operations)
-        except Exception:  # the others are worth having all the same
+        except Exception:  # told at the end; the others are worth having all the same
             traceback.print_exc()
             self.broken.append(f"{name} ({engine})")
             return []

@@ -54,7 +54,7 @@ class Client:
                 problem = str(error)
             if time.monotonic() > deadline:
                 break
-            time.sleep(pause)
+            time.sleep(pause)  # between two tries, so that a daemon that is away is not asked in a loop
             pause = min(0.5, pause * 2)
         raise GivenUp(f"{method}: {problem}")
 
@@ -90,4 +90,4 @@ class Client:
 
 
 class _Later(Exception):
-    pass
+    """The daemon said no, and may say yes in a moment."""

@@ -108,6 +108,7 @@ class Result(Struct, frozen=True, kw_only=True):
     stale: int  #: contexts whose hot copy is not what was said last
     seconds: float
     notes: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()  #: what of the trial itself went wrong: then it shows nothing
 
     @property
     def places(self) -> dict[str, Count]:
@@ -131,4 +132,10 @@ class Result(Struct, frozen=True, kw_only=True):
     def wrong(self) -> int:
         """0: all is as it should be."""
         disorder = self.broker_disordered + self.audit_disordered
-        return self.lost + self.doubled + disorder + self.held_twice + self.stale + self.unanswered
+        counted = self.lost + self.doubled + disorder + self.held_twice + self.stale + self.unanswered
+        return counted + len(self.broken) + self.unasked
+
+    @property
+    def unasked(self) -> int:
+        """Operations that no client came to: its thread ended before."""
+        return self.asked - self.acknowledged - self.refused - self.unanswered

@@ -21,6 +21,10 @@ WORKTREES = 4
 REMOTE = "git@forge.example:team/shop.git"
 
 
+class Failed(Exception):
+    """A command of zdriver ended with an error."""
+
+
 class Host:
     """Started by `prepare`; everything that runs in it ends with `remove`.
 
@@ -74,7 +78,7 @@ class Host:
         client.close()
 
     def run(self, *words: str, check: bool = True) -> str:
-        """`zdriver WORDS`; what it printed."""
+        """`zdriver WORDS`; what it printed. Raises Failed."""
         ran = subprocess.run(
             [*program(), *words],
             env=self.home.env,
@@ -85,7 +89,7 @@ class Host:
             timeout=300,
         )
         if check and ran.returncode:
-            raise RuntimeError(f"zdriver {' '.join(words)} on {self.name}: {ran.stdout}{ran.stderr}")
+            raise Failed(f"zdriver {' '.join(words)} on {self.name}: {ran.stdout}{ran.stderr}")
         return ran.stdout + ran.stderr
 
     def start(self) -> None:

@@ -84,7 +84,7 @@ class Load:
                 except GivenUp as problem:
                     self._note(self.unanswered, str(problem))
                 self._count()
-        except Exception as error:
+        except Exception as error:  # whatever it is: a result with one is no good result
             self._note(self.broken, f"{type(error).__name__}: {error}")
         with self._lock:
             if worker.said:

@@ -58,7 +58,7 @@ _COLUMNS = (
 
 
 def row(result: Result) -> tuple[str, ...]:
-    times = "; ".join(summary(result.notes))
+    times = "; ".join(summary([*result.notes, *result.broken]))
     return (
         f"{result.title} ({times})" if times else result.title,
         "PostgreSQL, 2 hosts" if result.engine == "postgresql" else "SQLite, 1 host",
@@ -96,6 +96,8 @@ def details(result: Result) -> str:
     lines.append(f"  sent again {result.sent_again}, out of order {order}, held twice {result.held_twice}")
     lines[-1] += f", stale {result.stale} of {result.contexts}"
     lines += [f"  - {note}" for note in summary(result.notes)]
+    lines += [f"  ✗ {problem}" for problem in summary(result.broken)]
+    lines += [f"  ✗ {result.unasked} operations were never asked for"] if result.unasked else []
     return "\n".join(lines)
 
 

@@ -15,9 +15,10 @@ from tests.faults.trial import Trial, Trouble
 from zdriver.testing import until
 from zdriver.testing.servers import Server
 
-#: Seconds that something stays away. Not a wait for anything: it is the fault.
+#: Seconds that something stays away, and from one reset to the next.
 OUTAGE = 1.0
 HANG = 6.0
+RESETS = 1.0
 
 
 class Scenario(NamedTuple):
@@ -27,13 +28,19 @@ class Scenario(NamedTuple):
     engines: tuple[str, ...] = ("postgresql",)
 
 
-def _nothing(_trial: Trial, load: Load) -> None:
+def _lasts(seconds: float) -> None:
+    """Nothing is waited for: so long is the fault."""
+    time.sleep(seconds)
+
+
+def _nothing(trial: Trial, load: Load) -> None:
     load.reached(1)
+    trial.happened()
 
 
 def _kill(server: Server, *, outage: float = OUTAGE) -> None:
     server.kill()
-    time.sleep(outage)
+    _lasts(outage)
     server.start()
 
 
@@ -44,7 +51,7 @@ def _of(name: str, *shares: float, outage: float = OUTAGE) -> Trouble:
         for share in shares:
             if load.reached(share):
                 _kill(getattr(trial.servers, name), outage=outage)
-                trial.notes.append("killed")
+                trial.happened("killed")
 
     return trouble
 
@@ -61,7 +68,7 @@ def _daemon(trial: Trial, load: Load) -> None:
     for number, share in enumerate((0.1, 0.25, 0.4, 0.55, 0.7, 0.85)):
         if load.reached(share):
             _one_host(trial, number)
-            trial.notes.append("killed")
+            trial.happened("killed")
 
 
 def _everything(trial: Trial) -> None:
@@ -76,7 +83,7 @@ def _together(trial: Trial, load: Load) -> None:
     for share in (0.25, 0.65):
         if load.reached(share):
             _everything(trial)
-            trial.notes.append("killed")
+            trial.happened("killed")
 
 
 def _in_turn(trial: Trial, load: Load) -> None:
@@ -93,7 +100,7 @@ def _in_turn(trial: Trial, load: Load) -> None:
     for number, kill in enumerate(kills, 1):
         if load.reached(number / (len(kills) + 1)):
             kill()
-            trial.notes.append("killed")
+            trial.happened("killed")
 
 
 def _hang(name: str) -> Trouble:
@@ -102,18 +109,19 @@ def _hang(name: str) -> Trouble:
         for share in (0.2, 0.6):
             if load.reached(share):
                 proxy.hang()
-                time.sleep(HANG)
+                _lasts(HANG)
                 proxy.resume()
-                trial.notes.append("hung")
+                trial.happened("hung")
 
     return trouble
 
 
 def _slow(trial: Trial, load: Load) -> None:
     proxies = (trial.postgres, trial.redis, trial.rabbitmq)
-    load.reached(0.1)
-    for proxy in proxies:
-        proxy.latency(250)  # each way
+    if load.reached(0.1):
+        for proxy in proxies:
+            proxy.latency(250)  # each way
+        trial.happened()
     load.reached(0.9)
     for proxy in proxies:
         proxy.latency(0)
@@ -122,33 +130,34 @@ def _slow(trial: Trial, load: Load) -> None:
 
 def _lost_answers(trial: Trial, load: Load) -> None:
     """The connection is reset after PostgreSQL got COMMIT and before the client hears of it."""
-    happened = 0
+
+    def over() -> bool:
+        return not (load.running and trial.postgres.armed)
+
     while load.running:
         trial.postgres.lose_answer(b"COMMIT")
-        end = time.monotonic() + 5
-        while load.running and trial.postgres.armed and time.monotonic() < end:
-            time.sleep(0.01)
+        until(over, what="a COMMIT", deadline=300, every=0.01)
         if not trial.postgres.armed:
-            happened += 1
-            time.sleep(0.1)
+            trial.happened("done")
+            _lasts(0.1)  # what was reset connects again
     trial.postgres.lose_answer(b"", times=0)
-    trial.notes += ["done"] * happened
 
 
 def _resets(trial: Trial, load: Load) -> None:
     while load.running:
         for proxy in (trial.postgres, trial.redis, trial.rabbitmq):
             proxy.reset()
-        trial.notes.append("reset")
-        time.sleep(1)
+        trial.happened("reset")
+        _lasts(RESETS)
 
 
 def _alarm(trial: Trial, load: Load) -> None:
-    load.reached(0.2)
+    if not load.reached(0.2):
+        return
     trial.servers.rabbitmq.alarm(True)
     try:
         load.reached(0.95)
-        trial.notes.append("commands went on while nothing could be published")
+        trial.happened("commands went on while nothing could be published")
     finally:
         trial.servers.rabbitmq.alarm(False)
     load.reached(1)
@@ -159,7 +168,7 @@ def _flushed(trial: Trial, load: Load) -> None:
         load.reached(share)
         with redis.Redis.from_url(trial.servers.redis.url) as client:
             client.flushall()
-        trial.notes.append("flushed")
+        trial.happened("flushed")
 
 
 def _clock(trial: Trial, load: Load) -> None:
@@ -168,9 +177,9 @@ def _clock(trial: Trial, load: Load) -> None:
         load.reached(share)
         trial.clock.set(hours * 3600)
         if trial.engine == "postgresql":  # the daemon compares the two clocks, and says so
-            trial.notes.append(f"its daemon saw {_skew(trial, hours) / 3600:+.1f} h")
+            trial.happened(f"its daemon saw {_skew(trial, hours) / 3600:+.1f} h")
         else:
-            trial.notes.append("set")
+            trial.happened("set")
     load.reached(1)
 
 
@@ -223,14 +232,16 @@ def run(trial: Trial, name: str, operations: int) -> tuple[Load, float]:
     load.join()
     seconds = time.monotonic() - begun
     trouble.join()
+    if not trial.faults and not trial.broken:
+        trial.broken.append("the load was over before the fault came")
     return load, seconds
 
 
 def _noted(trouble: Trouble, trial: Trial, load: Load) -> None:
     try:
         trouble(trial, load)
-    except Exception as error:
-        trial.notes.append(f"the fault itself went wrong: {type(error).__name__}: {error}")
+    except Exception as error:  # whatever it is: the load goes on, and the result says it
+        trial.broken.append(f"the fault itself went wrong: {type(error).__name__}: {error}")
 
 
 def summary(notes: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ import redis
 from tests.faults import readers
 from tests.faults.clocks import WallClock
 from tests.faults.counting import Result, count, disordered, held_twice, marks, repeated
-from tests.faults.hosts import Host
+from tests.faults.hosts import Failed, Host
 from tests.faults.load import Load
 from zdriver.testing import TimedOut, until
 from zdriver.testing.servers import PostgreSql, Proxy, RabbitMq, Redis, scratch
@@ -66,6 +66,8 @@ class Trial:
         self.observer = readers.Observer(self.amqp_url)
         self.hosts: list[Host] = []
         self.notes: list[str] = []
+        self.faults = 0  #: that were done
+        self.broken: list[str] = []  #: what of the trial itself went wrong
         self._audit: Popen[bytes] | None = None
         self._clocks = self._stack.enter_context(scratch("clock"))
         self.clock = WallClock(self._clocks)  #: of the first host
@@ -76,7 +78,7 @@ class Trial:
     def __enter__(self) -> Trial:
         try:
             self._begin()
-        except BaseException:
+        except BaseException:  # also SIGTERM: nothing that was started stays
             self.__exit__()
             raise
         return self
@@ -105,6 +107,12 @@ class Trial:
             settings |= {"events.url": self.rabbitmq.url, "events.audit": True}
         return settings
 
+    def happened(self, note: str = "") -> None:
+        """The fault was done, once more."""
+        self.faults += 1
+        if note:
+            self.notes.append(note)
+
     def audit(self) -> None:
         """Let the audit run, if it does not."""
         if "relay" not in self.without and (self._audit is None or self._audit.poll() is not None):
@@ -128,7 +136,7 @@ class Trial:
         if "relay" not in self.without:
             sizes += [self.store.owed, self._audit_owed]
         for size in sizes:
-            with suppress(TimedOut):
+            with suppress(TimedOut):  # what is owed still is counted as lost
                 _standstill(size)
         if "archive" not in self.without:
             self.notes += self._archive()
@@ -138,9 +146,10 @@ class Trial:
 
     def _archive(self) -> list[str]:
         for host in self.hosts:
-            said = host.run("archive", check=False)
-            if "rror" in said:
-                return [f"archive: {said.strip()}"]
+            try:
+                host.run("archive")
+            except Failed as error:  # what it did not archive is counted as lost
+                return [f"archive: {error}"]
         return []
 
     def _held_twice(self, name: str) -> int:
@@ -174,7 +183,8 @@ class Trial:
             contexts=len(load.said),
             stale=readers.stale(self.servers.redis.url, load.said),
             seconds=seconds,
-            notes=tuple(self.notes + load.broken[:5] + load.unanswered[:5]),
+            notes=tuple(self.notes + load.unanswered[:5]),
+            broken=tuple(self.broken + load.broken),
         )
 
 

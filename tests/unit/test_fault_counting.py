@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
-from tests.faults.counting import Count, Hold, Mark, Seen, count, disordered, held_twice, marks, repeated
+import msgspec
+import pytest
+
+from tests.faults.counting import (
+    Count,
+    Hold,
+    Mark,
+    Result,
+    Seen,
+    count,
+    disordered,
+    held_twice,
+    marks,
+    repeated,
+)
 
 ONE: Mark = ("intent.set", "one")
 TWO: Mark = ("intent.set", "two")
@@ -51,3 +66,34 @@ def test_work_is_held_twice_when_one_claim_begins_before_the_one_before_it_ended
     assert held_twice([Hold("a", 1, 10, 20), Hold("a", 2, 19, None)]) == 1
     assert held_twice([Hold("a", 1, 10, None), Hold("a", 2, 20, None)]) == 1
     assert held_twice([Hold("a", 1, 10, 20), Hold("a", 1, 30, 40)]) == 1
+
+
+ALL = Count(9, 0, 0)
+GOOD = Result(
+    name="redis", title="Redis killed", engine="sqlite", asked=10, acknowledged=9, refused=1, unanswered=0,
+    repeated_calls=3, store=ALL, log=ALL, broker=ALL, sent_again=4, broker_disordered=0, audit=ALL,
+    audit_disordered=0, archive=ALL, contexts=2, held_twice=0, stale=0, seconds=1.0,
+)  # fmt: skip
+
+
+def test_a_trial_in_which_all_is_found_is_good_whatever_was_sent_or_asked_again() -> None:
+    assert GOOD.wrong == 0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"audit": Count(8, 0, 1)},
+        {"archive": Count(9, 1, 0)},
+        {"broker_disordered": 1},
+        {"audit_disordered": 1},
+        {"held_twice": 1},
+        {"stale": 1},
+        {"acknowledged": 8, "unanswered": 1},
+        {"acknowledged": 8},  # a client's thread ended before it asked for all
+        {"broken": ("the fault itself went wrong",)},
+    ],
+    ids=str,
+)
+def test_a_trial_that_shows_a_fault_or_shows_nothing_is_not_good(bad: dict[str, Any]) -> None:
+    assert msgspec.structs.replace(GOOD, **bad).wrong == 1

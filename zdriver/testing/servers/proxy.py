@@ -43,7 +43,7 @@ class _Link:
 
 
 def _reset(half: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
+    with suppress(OSError):  # it may be closed already
         half.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     half.transport.abort()
 
@@ -93,7 +93,10 @@ class Proxy:
             link.reset()
 
     def cut_after(self, count: int) -> None:
-        """Once, `count` more bytes (of all connections together) reach the server; then as `reset`."""
+        """Once, `count` more bytes (of all connections together) reach the server; then as `reset`.
+
+        An answer to them may come through before that, or not.
+        """
         self._do(lambda: setattr(self, "_left", count))
 
     def lose_answer(self, text: bytes, times: int = 1) -> None:
@@ -191,7 +194,7 @@ class Proxy:
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=64)
         sending = asyncio.create_task(self._send(link, queue, sink))
         try:
-            with suppress(OSError):
+            with suppress(OSError):  # a reset ends what there is to read, as an end does
                 while data := await source.read(_CHUNK):
                     await queue.put((self._loop.time() + self._delay, data))
             await queue.put((self._loop.time() + self._delay, b""))
@@ -202,7 +205,7 @@ class Proxy:
     async def _send(
         self, link: _Link, queue: asyncio.Queue[tuple[float, bytes]], sink: asyncio.StreamWriter
     ) -> None:
-        with suppress(OSError):
+        with suppress(OSError):  # who is gone gets nothing more
             while True:
                 due, data = await queue.get()
                 await asyncio.sleep(max(0.0, due - self._loop.time()))
@@ -226,6 +229,6 @@ class Proxy:
         await link.server.drain()
         if self._left is not None and self._left <= 0:
             self._left = None
-            # what was written is on its way before the reset is
-            await asyncio.sleep(0.02)
+            while link.server.transport.get_write_buffer_size():
+                await asyncio.sleep(0.001)  # the server gets all of it, and then the reset
             link.reset()

@@ -73,8 +73,14 @@ def _fill(connection: apsw.Connection) -> None:
         for number in range(ROWS // 2):
             id_, moment = new_id(), at + number * 1_000_000
             text = f"{_VERBS[number % 6]} {_NOUNS[number % 5]} number-{number % 997} step {number}"
-            added = {"id": id_, "context_id": context, "type": "milestone", "text": text, "source": "manual"}
-            added |= {"at": moment, "kind": "milestone", "artifacts": '["src/api.ts"]'}  # type: ignore[dict-item]
+            added: dict[str, object] = {
+                "id": id_,
+                "context_id": context,
+                "type": "milestone",
+                "text": text,
+                "source": "manual",
+            }
+            added |= {"source": "manual", "at": moment, "kind": "milestone", "artifacts": '["src/api.ts"]'}
             connection.execute(sql["entry.add"], {**added, "commit_id": None, "intent_id": None}).fetchall()
             payload = {"id": id_, "text": text, "source": "manual", "context": {"id": context}}
             told = {"id": new_id(), "type": "milestone.recorded", "aggregate": f"context:{context}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from zdriver.sync.watching import Watching
+from zdriver.testing import until
 
 
 class Meanwhile(Watching):
@@ -22,8 +23,7 @@ def test_a_folder_that_is_made_anew_while_it_is_looked_for_is_followed(tmp_path:
         watching.follow(container)
         watching.changes()
         (tmp_path / "sync").rename(tmp_path / "old")
-        while watching.changes():
-            pass
+        until(lambda: not watching.changes(), what="the end of what the move says")
         (tmp_path / "sync" / "repo" / "file").write_text("x")
         assert watching.changes() == {container: {"file"}}
     finally:

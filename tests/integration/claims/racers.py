@@ -47,7 +47,7 @@ class Racer:
                 code = 0
             except ConnectionError:
                 pass  # whoever tells it what to do is gone
-            except BaseException:
+            except BaseException:  # in a fork, what called this must not hear of it
                 traceback.print_exc()
             finally:
                 os._exit(code)

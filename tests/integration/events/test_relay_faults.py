@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.events.publishing import Publishing, Reader, embedded, in_order
+from zdriver.core.errors import ZdriverError
 from zdriver.testing import until
 from zdriver.testing.servers import Proxy, RabbitMq, scratch
 
@@ -39,14 +40,14 @@ def publishing(tmp_path: Path, url: str) -> Iterator[Publishing]:
 
 
 class Load:
-    """Commands that go on all the time, and how long the slowest of them took."""
+    """Commands that go on all the time; none of them may fail."""
 
     def __init__(self, publishing: Publishing) -> None:
         self._publishing = publishing
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.written = 0
-        self.failed: list[Exception] = []
+        self.failed: list[ZdriverError] = []
         self._thread.start()
 
     def _run(self) -> None:
@@ -54,7 +55,7 @@ class Load:
             try:
                 self._publishing.emit(5, aggregates=20)
                 self.written += 5
-            except Exception as error:
+            except ZdriverError as error:
                 self.failed.append(error)
             self._end.wait(0.005)
 

@@ -69,6 +69,7 @@ class Network:
     def _remove(self) -> None:
         for name in self.names:
             for words in (("link", "delete", name), ("netns", "delete", name)):
+                # Of a network that could not be made some of them are not there.
                 with suppress(subprocess.CalledProcessError, OSError):
                     _ip(*words)
 

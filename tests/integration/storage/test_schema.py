@@ -48,8 +48,7 @@ def described(url: str) -> list[tuple[object, ...]]:
 
 def columns_in_sqlite(file: Path) -> dict[str, dict[str, tuple[str, bool]]]:
     kinds = {"INTEGER": "bigint", "TEXT": "text", "BLOB": "bytea"}
-    with SqliteStore(file):
-        pass
+    SqliteStore(file).close()
     reader = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
     tables = [name for (name,) in reader.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     return {

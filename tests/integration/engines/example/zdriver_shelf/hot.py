@@ -82,7 +82,7 @@ class Shelf:
         )
 
     def close(self) -> None:
-        pass
+        """Nothing is open between two calls."""
 
     def _write(self, name: str, data: bytes) -> None:
         draft = self._folder / f".{name}"

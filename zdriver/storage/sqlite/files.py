@@ -23,6 +23,7 @@ class StoreFiles:
     def __init__(self, database: Path) -> None:
         # Links resolved: SQLite keeps the log beside the file itself.
         self.database = Path(os.path.realpath(database))
+        self._text = str(self.database)
         self.folder = self.database.parent
         self.wal = self._beside("-wal")
         self.shm = self._beside("-shm")
@@ -74,7 +75,7 @@ class StoreFiles:
     def identity(self) -> tuple[int, int] | None:
         """Device and inode of the database now at its path, or None."""
         try:
-            found = self.database.stat()
+            found = os.stat(self._text)  # noqa: PTH116 at every read and write
         except OSError:
             return None
         return found.st_dev, found.st_ino

@@ -13,6 +13,9 @@ from zdriver.core.ids import new_id
 from zdriver.events.envelope import seal
 from zdriver.storage.port import Event, Row
 
+#: Statement → its columns. Asked of SQLite once, with the first row that there is: the schema stays.
+Columns = dict[str, tuple[str, ...]]
+
 #: Run at the end of the batch, all together: at every savepoint FTS5 writes out what it has,
 #: each time as a segment of its own. No unit reads what it put into the search.
 _DEFERRED = frozenset(("search.add", "search.remove"))
@@ -21,9 +24,13 @@ _DEFERRED = frozenset(("search.add", "search.remove"))
 class SqliteReading:
     """`storage.port.Reading`."""
 
-    def __init__(self, connection: apsw.Connection, catalog: Mapping[str, str], *, clock: Clock) -> None:
+    def __init__(
+        self, connection: apsw.Connection, catalog: Mapping[str, str], columns: Columns, *, clock: Clock
+    ) -> None:
+        """columns: filled by this one and by others of the same schema."""
         self._connection = connection
         self._catalog = catalog
+        self._columns = columns
         self._clock = clock
 
     def now(self) -> int:
@@ -34,24 +41,52 @@ class SqliteReading:
         values = cursor.fetchone()
         if values is None:
             return None
-        # Read while the row is current: SQLite forgets the names with the last row.
-        names = [column[0] for column in cursor.get_description()]
+        columns = self._columns.get(statement) or self._named(statement, cursor)
         cursor.close()
-        return dict(zip(names, values, strict=True))
+        return dict(zip(columns, values, strict=True))
 
     def all(self, statement: str, /, **params: Any) -> list[Row]:
         cursor = self._connection.execute(self._sql(statement), params)
         first = cursor.fetchone()
         if first is None:
             return []
-        names = [column[0] for column in cursor.get_description()]
-        return [dict(zip(names, values, strict=True)) for values in (first, *cursor)]
+        columns = self._columns.get(statement) or self._named(statement, cursor)
+        return [dict(zip(columns, values, strict=True)) for values in (first, *cursor)]
+
+    def _named(self, statement: str, cursor: apsw.Cursor) -> tuple[str, ...]:
+        """While the row is current: SQLite forgets the names with the last row."""
+        columns = tuple(column[0] for column in cursor.get_description())
+        self._columns[statement] = columns
+        return columns
 
     def _sql(self, statement: str) -> str:
         try:
             return self._catalog[statement]
         except KeyError:
             raise Internal(f"there is no statement {statement}") from None
+
+
+class More(BaseException):
+    """A second look: both have to be at one view. No unit shall catch it by the way."""
+
+
+class SqliteGlance(SqliteReading):
+    """For a unit that looks once, and then needs no transaction. Raises More at the second look."""
+
+    _looked = False
+
+    def one(self, statement: str, /, **params: Any) -> Row | None:
+        self._only()
+        return super().one(statement, **params)
+
+    def all(self, statement: str, /, **params: Any) -> list[Row]:
+        self._only()
+        return super().all(statement, **params)
+
+    def _only(self) -> None:
+        if self._looked:
+            raise More
+        self._looked = True
 
 
 class SqliteTransaction(SqliteReading):
@@ -61,11 +96,12 @@ class SqliteTransaction(SqliteReading):
         self,
         connection: apsw.Connection,
         catalog: Mapping[str, str],
+        columns: Columns,
         *,
         clock: Clock,
         sinks: tuple[str, ...],
     ) -> None:
-        super().__init__(connection, catalog, clock=clock)
+        super().__init__(connection, catalog, columns, clock=clock)
         self._sinks = sinks
         self.emitted = 0  #: events of the current batch
         self.notes: list[tuple[str, str]] = []  #: channel and text, of the current batch

@@ -25,7 +25,7 @@ from zdriver.storage.sqlite.connection import FileDamaged, SyncFailed, storage_f
 from zdriver.storage.sqlite.database import Database
 from zdriver.storage.sqlite.job import Job
 from zdriver.storage.sqlite.reserve import Reserve
-from zdriver.storage.sqlite.transaction import SqliteTransaction
+from zdriver.storage.sqlite.transaction import Columns, SqliteTransaction
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ class Writer:
         self._after = after
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._held: Job | None = None
+        self._columns: Columns = {}
         self._accepting = threading.Lock()
         self._closed = False
         self._expired_at = 0
@@ -188,7 +189,9 @@ class Writer:
         self, connection: apsw.Connection, batch: list[Job], *, gather: bool, savepoints: bool
     ) -> SqliteTransaction:
         """Raises _Spoiled without `savepoints`."""
-        tx = SqliteTransaction(connection, self._database.catalog, clock=self._clock, sinks=self._sinks)
+        tx = SqliteTransaction(
+            connection, self._database.catalog, self._columns, clock=self._clock, sinks=self._sinks
+        )
         blocked = self._reserve.blocked()
         unit = self._guarded if savepoints else self._unit
         began = time.monotonic()

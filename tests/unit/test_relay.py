@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zdriver.core.errors import Ambiguous, InvalidInput, NotFound
+from zdriver.events import trying
 from zdriver.events.relay import failures, rules
 from zdriver.events.relay.backlog import BATCH, OF_ONE, Backlog
 from zdriver.events.relay.book import Book
@@ -108,7 +109,7 @@ def test_answers_to_nothing_are_left_alone() -> None:
 
 @given(st.integers(1, 10_000), st.floats(0, 1))
 def test_waits_grow_and_have_an_end(failures: int, chance: float) -> None:
-    wait = rules.backoff(failures, chance, first=0.2, most=30.0)
+    wait = trying.backoff(failures, chance, first=0.2, most=30.0)
     whole = min(0.2 * 2 ** min(failures - 1, 30), 30.0)
     assert whole / 2 <= wait <= whole
 

@@ -10,7 +10,7 @@ import pytest
 
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable
-from zdriver.events.relay import rules
+from zdriver.events import trying
 from zdriver.events.relay.book import Book, Refusal
 from zdriver.events.relay.component import Relay
 from zdriver.events.sinks import Lost, Outcome, Outgoing, SinkState
@@ -52,7 +52,7 @@ class ListSink:
         self.closed += 1
 
     def abort(self) -> None:
-        pass
+        """Nothing of it is ever on its way."""
 
     def state(self) -> SinkState:
         return SinkState(version="1.0", latency_ms=0.1, slow=self.slow)
@@ -159,14 +159,14 @@ class Unsteady:
         return True
 
     def release(self) -> None:
-        pass
+        """It has nothing: nobody else wants to lead."""
 
 
 def test_whatever_fails_it_is_waited_before_the_next_attempt(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "CONNECT_FIRST", 3600.0)
-    monkeypatch.setattr(rules, "CONNECT_MOST", 3600.0)
+    monkeypatch.setattr(trying, "FIRST", 3600.0)
+    monkeypatch.setattr(trying, "MOST", 3600.0)
     leader = Unsteady()
     stage.relay = Relay(stage.book, stage.sink, WHERE, leader=leader)
     stage.relay.start()

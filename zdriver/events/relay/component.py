@@ -8,17 +8,15 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
-
-import msgspec
 
 from zdriver.core.engines import Address, EngineHealth
 from zdriver.core.errors import Unavailable, ZdriverError
-from zdriver.events.relay import rules
+from zdriver.events import trying
 from zdriver.events.relay.backlog import BATCH, Backlog
 from zdriver.events.relay.book import Book, Refusal, Standing
 from zdriver.events.relay.leading import Alone, Leader
 from zdriver.events.sinks import EventSink, Outgoing
+from zdriver.events.trying import Condition
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +29,6 @@ PACE = 0.02
 STAND_BY = 5.0
 #: Seconds between two counts of what is still to go.
 COUNT = 1.0
-
-
-class _State(msgspec.Struct, frozen=True):
-    state: Literal["ok", "down"]
-    since: datetime
-    message: str = ""
-    hint: str = ""
 
 
 class Relay:
@@ -65,7 +56,7 @@ class Relay:
         self._standing: Standing | None = None
         self._counted = 0.0
         self._swept = 0.0  #: when everything was last read anew
-        self._state = _State("down", datetime.now(UTC), f"{address.setting}: not connected yet")
+        self._state = Condition("down", datetime.now(UTC), f"{address.setting}: not connected yet")
         self._thread = threading.Thread(target=self._run, name=f"relay-{book.sink}", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
 
@@ -140,7 +131,7 @@ class Relay:
         self._sink.open(self._on_lost)
         if self._state.state != "ok" or self._state.message:
             log.info("%s: connected to %s", self._address.setting, self._address.shown)
-            self._state = _State("ok", datetime.now(UTC))
+            self._state = Condition("ok", datetime.now(UTC))
         self._anew.set()
         while not self._stopping.is_set() and self._leader.lead():
             self._news.clear()
@@ -191,7 +182,7 @@ class Relay:
     def _stand_by(self) -> None:
         waits = "another daemon on this store publishes"
         if self._state.message != waits:
-            self._state = _State("ok", datetime.now(UTC), waits)
+            self._state = Condition("ok", datetime.now(UTC), waits)
         self._count(now=True)
         self._stopping.wait(STAND_BY)
 
@@ -205,14 +196,11 @@ class Relay:
             return
         self._anew.clear()  # a new connection begins anew anyway; from here on it means: at once
         self._failures += 1
-        if (self._state.state, self._state.message) != ("down", error.message):
+        if self._state.is_news(error):
             log.warning("%s; %s", error.message, error.hint or "it is tried again")
-        since = self._state.since if self._state.state == "down" else datetime.now(UTC)
-        self._state = _State("down", since, error.message, error.hint)
-        wait = rules.backoff(
-            self._failures, self._chance(), first=rules.CONNECT_FIRST, most=rules.CONNECT_MOST
-        )
+        self._state = self._state.down(error, datetime.now(UTC))
         self._count(now=self._standing is None)
+        wait = trying.backoff(self._failures, self._chance(), first=trying.FIRST, most=trying.MOST)
         deadline = time.monotonic() + wait
         while (left := deadline - time.monotonic()) > 0 and not self._anew.is_set():
             if self._news.is_set():

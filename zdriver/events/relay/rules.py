@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from zdriver.events.sinks import Refused
+from zdriver.events.trying import backoff
 
 #: `deliveries.next_at` of an event that is set aside: it goes when somebody says so.
 NEVER = 2**63 - 1
 
-#: Seconds until the first and the longest time until the next attempt to connect.
-CONNECT_FIRST, CONNECT_MOST = 0.2, 30.0
-#: The same for an event that was refused.
+#: Seconds until the first and the longest time until the next attempt with an event that was refused.
 EVENT_FIRST, EVENT_MOST = 0.5, 300.0
 #: Refusals after which an event is set aside, if others got through meanwhile: 15 to 20 minutes.
 ATTEMPTS = 12
-
-
-def backoff(failures: int, chance: float, *, first: float, most: float) -> float:
-    """Seconds to wait after so many failures (from 1 on): doubled each time, then half of it by chance.
-
-    chance  0 to 1: many daemons that lost the same broker do not come back at the same moment
-    """
-    whole: float = min(first * 2 ** min(failures - 1, 30), most)
-    return whole / 2 + whole / 2 * chance
 
 
 def next_at(refused: Refused, attempts: int, *, others: bool, now: int, chance: float) -> int:

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import pika
@@ -25,7 +25,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from zdriver.core.engines import Address, EngineHealth, Role
 from zdriver.core.errors import Unavailable, ZdriverError
-from zdriver.events import rabbitmq
+from zdriver.events import rabbitmq, trying
+from zdriver.events.trying import Condition
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,6 @@ PREFETCH = 500
 BATCH = 200
 #: Seconds between heartbeats: while a database hangs, nobody answers them.
 HEARTBEAT = 60
-#: Seconds until the first and the longest time until the next attempt.
-FIRST, MOST = 0.2, 30.0
 #: Seconds between two looks at how long the queue is.
 LOOK = 10.0
 #: Seconds that the broker has to give us the queue.
@@ -59,15 +58,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 #: Deals with messages, durably: the tags of those that can never be dealt with. Raises ZdriverError
 #: when it cannot for now; then it gets the same ones again.
 Handle = Callable[[Sequence[Message]], Sequence[int]]
-
-
-class State(msgspec.Struct, frozen=True):
-    """How a consumer is."""
-
-    state: Literal["ok", "down"]
-    since: datetime
-    message: str = ""
-    hint: str = ""
 
 
 class Consumer:
@@ -99,7 +89,7 @@ class Consumer:
         self.tell: Callable[[str], None] = log.warning
         self.version = ""
         self.ready: int | None = None  #: messages in the queue, as of a moment ago
-        self.state = State("down", datetime.now(UTC), f"{address.setting}: not connected yet")
+        self.state = Condition("down", datetime.now(UTC), f"{address.setting}: not connected yet")
 
     def start(self) -> None:
         self._thread.start()
@@ -118,7 +108,7 @@ class Consumer:
         self._stopping.set()
         connection = self._connection
         if connection is not None:
-            with contextlib.suppress(amqp.AMQPError):
+            with contextlib.suppress(amqp.AMQPError):  # it is gone: then nothing has to be woken
                 connection.add_callback_threadsafe(lambda: None)  # wakes it
 
     def health(self, role: Role) -> EngineHealth:
@@ -151,7 +141,7 @@ class Consumer:
                     self._deal(connection, channel, once=once)
                     waited = time.monotonic()
                 elif once:
-                    if self._length(channel) == 0:
+                    if self._is_drained(connection, channel):
                         return
                     if time.monotonic() - waited > PATIENCE:
                         raise Unavailable(
@@ -160,8 +150,6 @@ class Consumer:
                         )
                 elif time.monotonic() - self._looked > LOOK:
                     self._length(channel)
-
-    # ---- inside --------------------------------------------------------------------------
 
     def follow(self) -> None:
         """As `run` without end, in the thread that calls: what is lost later is waited for, and told.
@@ -177,8 +165,10 @@ class Consumer:
                 if not self.version:
                     raise
                 self._down(error)
-            failures = 1 if time.monotonic() - began > MOST else failures + 1
+            failures = 1 if time.monotonic() - began > trying.MOST else failures + 1
             self._stopping.wait(_wait(failures))
+
+    # ---- inside --------------------------------------------------------------------------
 
     def _run(self) -> None:
         failures = 0
@@ -268,6 +258,16 @@ class Consumer:
             else:
                 channel.basic_ack(message.tag)
 
+    def _is_drained(self, connection: pika.BlockingConnection, channel: BlockingChannel) -> bool:
+        """Whether the queue has nothing left, and nothing is on its way to us.
+
+        Messages that left the queue for us before the first answer are here with the second one.
+        """
+        if self._length(channel) or self._length(channel):
+            return False
+        connection.process_data_events(time_limit=0)
+        return not self._inbox
+
     def _length(self, channel: BlockingChannel) -> int:
         self._looked = time.monotonic()
         found = channel.queue_declare(self._queue, passive=True)
@@ -288,21 +288,18 @@ class Consumer:
     def _well(self) -> None:
         if self.state.state != "ok":
             log.info("%s: at work", self._name)
-            self.state = State("ok", datetime.now(UTC))
+            self.state = Condition("ok", datetime.now(UTC))
 
     def _down(self, error: ZdriverError) -> None:
         if self._stopping.is_set():
             return
-        if (self.state.state, self.state.message) != ("down", error.message):
+        if self.state.is_news(error):
             self.tell(f"{error.message}; {error.hint or 'it is tried again'}")
-        since = self.state.since if self.state.state == "down" else datetime.now(UTC)
-        self.state = State("down", since, error.message, error.hint)
+        self.state = self.state.down(error, datetime.now(UTC))
 
 
 def _wait(failures: int) -> float:
-    """Seconds; half of it by chance."""
-    whole: float = min(FIRST * 2 ** min(failures - 1, 20), MOST)
-    return whole / 2 + whole / 2 * random.random()
+    return trying.backoff(failures, random.random(), first=trying.FIRST, most=trying.MOST)
 
 
 @contextlib.contextmanager
@@ -323,6 +320,6 @@ def _answered(connection: pika.BlockingConnection) -> Iterator[None]:
 def _close(connection: pika.BlockingConnection) -> None:
     """Whatever state it is in: nothing is under way that could be lost."""
     within = connection._impl  # the timers of the outer one do not run while it closes
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):  # pika's own of every kind, of a connection that is broken
         within._adapter_call_later(GOODBYE, lambda: rabbitmq.cut(within))
         connection.close()

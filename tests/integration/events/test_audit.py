@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,9 +15,11 @@ from psycopg.rows import dict_row
 from tests.integration.events.publishing import EXCHANGE, Publishing, Reader, address
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable
+from zdriver.events.audit import writer as writer_module
 from zdriver.events.audit.component import Audit
+from zdriver.events.consuming import PREFETCH
 from zdriver.testing import until
-from zdriver.testing.servers import PostgreSql, scratch
+from zdriver.testing.servers import PostgreSql, Proxy, scratch
 
 QUEUE, DEAD = f"{EXCHANGE}.audit", f"{EXCHANGE}.audit.dead"
 
@@ -34,12 +37,13 @@ def rows(url: str) -> list[dict[str, Any]]:
         return connection.execute("SELECT * FROM audit ORDER BY received_at, ctid").fetchall()
 
 
-def publish(url: str, body: bytes, key: str = "intent.set") -> None:
+def publish(url: str, body: bytes, key: str = "intent.set", **headers: Any) -> None:
     """What anybody may put onto the exchange."""
     connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()
     channel.confirm_delivery()
-    channel.basic_publish(EXCHANGE, key, body, pika.BasicProperties(delivery_mode=2), mandatory=True)
+    properties = pika.BasicProperties(delivery_mode=2, headers=headers)
+    channel.basic_publish(EXCHANGE, key, body, properties, mandatory=True)
     connection.close()
 
 
@@ -84,6 +88,42 @@ def test_every_event_is_written_once_and_in_order(
         assert numbers == list(range(1, 26))
 
 
+def test_once_waits_for_what_is_on_its_way(publishing: Publishing, amqp_url: str, database_url: str) -> None:
+    """More than the broker gives in advance, over a slow line: the queue is empty before all is here."""
+    publishing.relay(audit=True)
+    publishing.emit(PREFETCH + 150, aggregates=50)
+    publishing.drained()
+    with Proxy(amqp_url) as line:
+        line.latency(250)
+        audit = Audit(address(line.url), database(database_url), EXCHANGE)
+        audit.run(once=True, tell=print)
+    assert audit.writer.written == PREFETCH + 150
+
+
+def test_a_database_that_hangs_does_not_hold_up_the_end(
+    publishing: Publishing, amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes what it is sent, and never answers."""
+    monkeypatch.setattr(writer_module, "PATIENCE", 1.0)
+    with scratch("pg") as folder, PostgreSql(folder) as server:
+        url = server.database("audit")
+        audit = Audit(address(amqp_url), database(url), EXCHANGE)
+        audit.start()
+        publishing.relay(audit=True)
+        publishing.emit(3)
+        until(lambda: len(rows(url)) == 3, what="the first rows", deadline=30)
+        server.suspend()
+        publishing.emit(3)
+        until(lambda: audit.health().state == "down", what="the loss to be noticed", deadline=30)
+        ending = threading.Thread(target=audit.stop, daemon=True)
+        ending.start()
+        until(lambda: not ending.is_alive(), what="the end", deadline=30)
+        server.resume()
+        assert len(rows(url)) <= 6
+        audit.run(once=True, tell=print)
+        assert len(rows(url)) == 6
+
+
 def test_what_arrives_twice_is_there_once(
     publishing: Publishing, amqp_url: str, audit: Audit, database_url: str
 ) -> None:
@@ -118,7 +158,8 @@ def test_what_is_no_event_goes_to_the_dead_letters(
     for body in poison:
         publish(amqp_url, body)
     # of another program, and older than zdriver: kept
-    publish(amqp_url, good.replace(b'"event_id":"', b'"more":1,"event_id":"other-'), "flow.started")
+    foreign_body = good.replace(b'"event_id":"', b'"more":1,"event_id":"other-')
+    publish(amqp_url, foreign_body, "flow.started", aggregate_seq=True, aggregate=["x"])
     audit.run(once=True, tell=print)
     assert (audit.writer.written, audit.writer.hopeless) == (4, len(poison))
     foreign = next(row for row in rows(database_url) if row["event_id"].startswith("other-"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from tests.integration.events.publishing import EXCHANGE, Publishing, Reader, ad
 from zdriver.core.errors import Unavailable
 from zdriver.events import rabbitmq
 from zdriver.events.consuming import Consumer
+from zdriver.events.relay import session
 from zdriver.events.relay.publisher import RabbitMqSink
 from zdriver.events.sinks import EventSink
 from zdriver.testing import until
@@ -50,6 +52,30 @@ def test_who_and_where(amqp_url: str, rabbitmq_server: RabbitMq, redis_server: R
     assert "TLS refused" in refused(amqp_url.replace("amqp://", "amqps://"))
     assert "the option colour" in refused(f"{amqp_url}?colour=red")
     assert "heartbeat is no whole number" in refused(f"{amqp_url}?heartbeat=often")
+
+
+def test_a_broker_that_never_answers_a_declaration_is_given_up(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on with its heartbeats, as for a quorum queue without a leader."""
+    monkeypatch.setattr(session, "ANSWER", 0.5)
+    monkeypatch.setattr(session, "declare", lambda *_args, **_more: None)
+    tried, said = sink(amqp_url), list[str]()
+
+    def opening() -> None:
+        try:
+            tried.open(lambda _why: None)
+        except Unavailable as error:
+            said.append(error.message)
+
+    thread = threading.Thread(target=opening)
+    thread.start()
+    try:
+        until(lambda: said, what="that it is given up")
+    finally:
+        tried.abort()
+        thread.join()
+    assert "no broker answered" in said[0]
 
 
 def test_a_broker_that_is_too_old(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,11 @@ import pytest
 from tests.integration.events.publishing import SINK, Publishing, Reader, in_order
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable
+from zdriver.storage.postgres import leading
 from zdriver.storage.postgres.leading import Leadership
 from zdriver.storage.postgres.store import PostgresStore
 from zdriver.testing import until
+from zdriver.testing.servers import PostgreSql, scratch
 
 WAITS = "another daemon on this store publishes"
 
@@ -117,3 +119,18 @@ def test_one_leads(storage: Address, database_url: str) -> None:
     until(one.lead, what="the server to hear of it")
     one.release()
     other.release()
+
+
+def test_a_server_that_hangs_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the relay's thread would stand there, and the daemon could not end."""
+    monkeypatch.setattr(leading, "PATIENCE", 1.0)
+    with scratch("pg") as folder, PostgreSql(folder) as server:
+        where = Address(setting="storage.url", scheme="postgresql", url=server.database("leading"))
+        leads = Leadership(where, "thing")
+        assert leads.lead()
+        server.suspend()
+        with pytest.raises(Unavailable, match=r"^storage\.url: "):
+            leads.lead()
+        server.resume()
+        until(leads.lead, what="the server to hear of it")
+        leads.release()

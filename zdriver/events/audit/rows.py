@@ -42,7 +42,7 @@ def row(message: Message) -> Row | None:
         event_id=envelope.event_id,
         type=envelope.event_type,
         aggregate=aggregate,
-        aggregate_seq=number if isinstance(number, int) else None,
+        aggregate_seq=number if type(number) is int else None,  # True is an int as well
         at=at if at.tzinfo else at.replace(tzinfo=UTC),
         envelope=text,
     )

@@ -9,9 +9,12 @@ import psycopg
 from zdriver.core.engines import Address
 from zdriver.events.audit.rows import Row, row
 from zdriver.events.consuming import Message
-from zdriver.storage.postgres.connection import Connection, close_quietly, connect, translate
-from zdriver.storage.postgres.migrating import migrate
+from zdriver.storage.postgres import migrating
+from zdriver.storage.postgres.connection import close_quietly, connect, translate
+from zdriver.storage.postgres.watch import Session, Watch
 
+#: Seconds that a batch may take; then the server counts as hung. Less than who stops the daemon waits.
+PATIENCE = 10.0
 _INSERT = """
 INSERT INTO audit (event_id, type, aggregate, aggregate_seq, at, envelope)
 SELECT e.event_id, e.type, e.aggregate, e.aggregate_seq, e.at, CAST(e.envelope AS json)
@@ -27,7 +30,8 @@ class Writer:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._connection: Connection | None = None
+        self._session: Session | None = None
+        self._watch = Watch()
         self.written = 0  #: events that are there because of this one
         self.known = 0  #: that were there already
         self.hopeless = 0  #: messages that are no events
@@ -46,9 +50,9 @@ class Writer:
         return hopeless
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            close_quietly(connection)
+        session, self._session = self._session, None
+        if session is not None:
+            close_quietly(session.connection)
 
     def _insert(self, rows: Sequence[Row]) -> list[int]:
         """The tags of those that PostgreSQL cannot keep. Raises psycopg.Error."""
@@ -75,15 +79,18 @@ class Writer:
             [each.envelope for each in rows],
         )
         # A statement is a transaction of its own: it is durable when this returns.
-        return self._connected().execute(_INSERT, columns).rowcount
+        session = self._connected()
+        with self._watch.guarded(session, PATIENCE):
+            return session.connection.execute(_INSERT, columns).rowcount
 
-    def _connected(self) -> Connection:
-        if self._connection is None:
-            made = connect(self._address, autocommit=True)
+    def _connected(self) -> Session:
+        if self._session is None:
+            made = Session(connect(self._address, autocommit=True))
             try:
-                migrate(made, "archive")
+                with self._watch.guarded(made, 2 * migrating.PATIENCE):  # another daemon may be at it
+                    migrating.migrate(made.connection, "archive")
             except BaseException:
-                close_quietly(made)
+                close_quietly(made.connection)
                 raise
-            self._connection = made
-        return self._connection
+            self._session = made
+        return self._session

@@ -33,6 +33,9 @@ SLICE, BREATH = 25, 0.0002
 #: Seconds without any confirmation after which the connection counts as lost; not while the broker
 #: says that it is low on memory or disk.
 PATIENCE = 30.0
+#: Seconds that a broker has to make exchange and queues. It may go on with its heartbeats and never answer:
+#: so does RabbitMQ 3.10 for a quorum queue that has no leader.
+ANSWER = 30.0
 #: Seconds that a broker has to close a connection in good order.
 GOODBYE = 2.0
 #: What the broker answers to one publisher's mistake: suspects are then sent one by one. 404, the
@@ -204,6 +207,7 @@ class Session:
         self._channel = channel
         channel.add_on_close_callback(self._on_channel_closed)
         channel.add_on_return_callback(self._on_return)
+        channel.connection.ioloop.call_later(ANSWER, self._opened_or_not)
         declare(
             channel,
             self._names,
@@ -211,6 +215,11 @@ class Session:
             later=channel.connection.ioloop.call_later,
             done=lambda: channel.confirm_delivery(self._on_confirm, callback=self._on_ready),
         )
+
+    def _opened_or_not(self) -> None:
+        if not self._ready.is_set() and self._connection is not None:
+            self._note(TimeoutError(f"no answer to a declaration for {ANSWER:.0f} s"))
+            rabbitmq.cut(self._connection)
 
     def _on_ready(self, _frame: object) -> None:
         assert self._connection is not None

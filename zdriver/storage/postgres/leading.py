@@ -8,10 +8,14 @@ import psycopg
 
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable
-from zdriver.storage.postgres.connection import Connection, close_quietly, connect
+from zdriver.storage.postgres.connection import close_quietly, connect
 from zdriver.storage.postgres.keys import lock_key
+from zdriver.storage.postgres.watch import Session, Watch
 
 log = logging.getLogger(__name__)
+
+#: Seconds for an answer; then the server counts as hung.
+PATIENCE = 5.0
 
 
 class Leadership:
@@ -24,19 +28,21 @@ class Leadership:
         """name  of what only one may do: "relay:rabbitmq" """
         self._address = address
         self._name = name
-        self._connection: Connection | None = None
+        self._session: Session | None = None
+        self._watch = Watch()
         self._leads = False
 
     def lead(self) -> bool:
         """Whether this process leads, asked of the server each time. Raises Unavailable when it is away."""
         try:
-            connection = self._connected()
-            if self._leads:
-                connection.execute("SELECT 1")
-                return True
-            row = connection.execute(
-                "SELECT pg_try_advisory_lock(%s) AS got", (lock_key(self._name),)
-            ).fetchone()
+            session = self._connected()
+            with self._watch.guarded(session, PATIENCE):
+                if self._leads:
+                    session.connection.execute("SELECT 1")
+                    return True
+                row = session.connection.execute(
+                    "SELECT pg_try_advisory_lock(%s) AS got", (lock_key(self._name),)
+                ).fetchone()
         except psycopg.Error as error:
             self.release()
             raise Unavailable(
@@ -50,11 +56,11 @@ class Leadership:
 
     def release(self) -> None:
         """Let another one. Nothing to do where this one does not lead."""
-        connection, self._connection, self._leads = self._connection, None, False
-        if connection is not None:
-            close_quietly(connection)
+        session, self._session, self._leads = self._session, None, False
+        if session is not None:
+            close_quietly(session.connection)
 
-    def _connected(self) -> Connection:
-        if self._connection is None:
-            self._connection = connect(self._address, autocommit=True)
-        return self._connection
+    def _connected(self) -> Session:
+        if self._session is None:
+            self._session = Session(connect(self._address, autocommit=True))
+        return self._session

@@ -55,12 +55,11 @@ class Listener:
         for message in messages:
             try:
                 given = _read(message.body)
-            except InvalidInput as error:
+                if given is not None:
+                    self._tasks.add(given)
+            except InvalidInput as error:  # also what this store cannot keep: it never will
                 log.warning("%s: %s; %s", self.queue, error.message, error.hint)
                 hopeless.append(message.tag)
-                continue
-            if given is not None:
-                self._tasks.add(given)
         return hopeless
 
     def health(self) -> EngineHealth:

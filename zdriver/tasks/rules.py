@@ -47,7 +47,7 @@ def assignment(envelope: Envelope) -> Assignment | None:
         repo=_word(payload, "repo"),
         worktree=_word(payload, "worktree"),
         agent=_word(payload, "agent", "assignee")[:AGENT_MAX],
-        origin=f"{envelope.source.app}@{envelope.source.host}"[:WORD_MAX],
+        origin=redacted(f"{envelope.source.app}@{envelope.source.host}")[:WORD_MAX],
         payload=payload,
     )
 

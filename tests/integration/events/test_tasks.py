@@ -19,6 +19,7 @@ from zdriver.core.ids import new_id
 from zdriver.storage.port import Store
 from zdriver.storage.postgres.store import PostgresStore
 from zdriver.storage.sqlite import SqliteStore
+from zdriver.tasks import rules
 from zdriver.tasks.listening import Listener
 from zdriver.tasks.service import TasksService
 from zdriver.testing import Home, until
@@ -101,6 +102,22 @@ def test_what_is_no_task_goes_to_the_dead_letters_and_the_rest_goes_on(
     send(amqp_url, wrong[0], body("one"), *wrong[1:], body("two"))
     until(lambda: titles(store) == ["one", "two"], what="both tasks", shows=lambda: str(titles(store)))
     until(lambda: lengths(amqp_url) == (0, len(wrong)), what="the rest", shows=lambda: str(lengths(amqp_url)))
+
+
+def test_what_the_store_cannot_keep_holds_up_nothing(
+    listen: Listen, amqp_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL has no NUL in texts. What is not known to be taken out goes to the dead letters."""
+    with PostgresStore(Address(setting="storage.url", scheme="postgresql", url=database_url)) as store:
+        listener = listen(store)
+        send(amqp_url, body("one", app="pl\0anner"), body("two"))
+        until(lambda: titles(store) == ["one", "two"], what="both", shows=lambda: str(titles(store)))
+        monkeypatch.setattr(rules, "redacted", lambda value: value)
+        send(amqp_url, body("three", text="a\0b"), body("four"))
+        until(lambda: titles(store) == ["one", "two", "four"], what="the rest", deadline=20)
+        until(lambda: lengths(amqp_url) == (0, 1), what="the dead letter")
+        assert listener.health().state == "ok"
+        listener.stop()
 
 
 def test_sent_while_nobody_listened(listen: Listen, store: SqliteStore, amqp_url: str) -> None:

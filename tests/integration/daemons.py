@@ -28,6 +28,12 @@ def age(pid: int) -> float:
     return float(Path("/proc/uptime").read_text().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
 
 
+def _parent(pid: int) -> int:
+    """0: it has ended."""
+    found = platform.process(pid)
+    return found.parent if found is not None else 0
+
+
 class Daemons:
     program = program()
 
@@ -35,11 +41,18 @@ class Daemons:
         self.home = home
 
     def pids(self) -> list[int]:
-        """Daemon processes of this home, fork servers left out."""
-        return [pid for pid in self._mains() if platform.process(pid) and not self._is_fork_server(pid)]
+        """Daemon processes of this home, fork servers and what those forked left out."""
+        mains = self._mains()
+        return [pid for pid in mains if _parent(pid) not in mains]
 
     def fork_servers(self) -> list[int]:
-        return [pid for pid in self._mains() if self._is_fork_server(pid)]
+        daemons = self.pids()
+        return [pid for pid in self._mains() if _parent(pid) in daemons]
+
+    def forked(self) -> list[int]:
+        """The spare of a fork server, and commands that run."""
+        servers = self.fork_servers()
+        return [pid for pid in self._mains() if _parent(pid) in servers]
 
     def _mains(self) -> list[int]:
         main = "/zdriver/daemon/__main__.py"
@@ -49,10 +62,6 @@ class Daemons:
             if platform.process(pid) and any(word.endswith(main) for word in platform.argv(pid))
         ]
 
-    def _is_fork_server(self, pid: int) -> bool:
-        found = platform.process(pid)
-        return found is not None and found.parent in self._mains()
-
     def pid(self) -> int:
         """Of the daemon that answers; it is started if need be."""
         with zdriver.connect() as driver:
@@ -61,8 +70,8 @@ class Daemons:
     def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
         os.kill(pid, number)
 
-    def gone(self, pid: int) -> None:
-        until(lambda: platform.process(pid) is None, what=f"the end of {pid}", deadline=20)
+    def gone(self, pid: int, *, deadline: float = 20) -> None:
+        until(lambda: platform.process(pid) is None, what=f"the end of {pid}", deadline=deadline)
 
     def log(self) -> str:
         return self.home.daemon_log.read_text() if self.home.daemon_log.exists() else ""

@@ -32,6 +32,7 @@ class Copy:
         source = Path(zdriver.__file__).parent
         shutil.copytree(source, self.package, ignore=shutil.ignore_patterns("__pycache__", "*.wasm"))
         shutil.copy(probe.__file__, self.package / "cli" / "main.py")
+        (self.package / "cli" / "rehearsal.py").write_text("def rehearse(): 'The probe has nothing to.'\n")
         self.env = {**home.env, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
         self.argv = [sys.executable, str(self.package / "data" / "bin" / "zdriver")]
         self._started: list[subprocess.Popen[str]] = []

@@ -16,6 +16,7 @@ import zdriver
 from tests.integration.daemons import age
 from tests.integration.forkcopy import IN_PLACE, Copy
 from zdriver.core import paths
+from zdriver.daemon import forkspare
 from zdriver.testing import until
 
 
@@ -60,6 +61,59 @@ def test_a_fork_server_that_was_killed_is_replaced(copy: Copy) -> None:
     assert caller.communicate(timeout=20)[0] == "done\n"
     assert caller.returncode == 0  # its command went on, and said how it ended
     until(copy.forks, what="another one")
+
+
+# ---- the spare child -----------------------------------------------------------------------
+
+
+def spare(copy: Copy) -> int:
+    """The child that waits for the next command, as soon as there is one alone."""
+    copy.run("where")
+    (found,) = until(lambda: len(copy.daemons.forked()) == 1 and copy.daemons.forked(), what="a spare")
+    return int(found)
+
+
+def run_by_spare(copy: Copy) -> bool:
+    """While it warms up, a command has a child of its own."""
+    expected = spare(copy)
+    return copy.run("where")[1].split()[1] == str(expected)
+
+
+def test_the_next_command_is_run_by_the_spare_and_another_takes_its_place(copy: Copy) -> None:
+    for _ in range(3):
+        until(lambda: run_by_spare(copy), what="a spare that runs a command")
+    facts = copy.facts("one", "two", env={**copy.env, "ONLY_HERE": "yes"})
+    assert facts["argv"][1:] == ["facts", "one", "two"]
+    assert facts["environ"]["ONLY_HERE"] == "yes"
+    assert facts["cwd"] == str(copy.home.path)
+
+
+def test_what_a_spare_cannot_take_has_a_child_of_its_own(copy: Copy) -> None:
+    kept = spare(copy)
+    long = {**copy.env, **{f"LONG_{number}": "x" * 30_000 for number in range(3)}}
+    code, out, _ = copy.run("where", env=long)
+    assert code == 0
+    assert int(out.split()[1]) not in (kept, *copy.daemons.fork_servers())
+    until(lambda: run_by_spare(copy), what="the spare to be of use again")
+
+
+def test_a_spare_that_was_killed_is_not_missed(copy: Copy) -> None:
+    killed = spare(copy)
+    os.kill(killed, signal.SIGKILL)
+    code, out, _ = copy.run("where")
+    assert code == 0
+    assert int(out.split()[1]) not in (killed, *copy.daemons.fork_servers())
+    assert spare(copy) != killed
+
+
+def test_a_spare_ends_with_its_server_and_after_half_a_minute(copy: Copy) -> None:
+    first = spare(copy)
+    assert forkspare.LIFE <= 30
+    copy.daemons.gone(first, deadline=60)
+    (server,) = copy.daemons.fork_servers()
+    second = spare(copy)
+    os.kill(server, signal.SIGKILL)
+    copy.daemons.gone(second)
 
 
 def test_an_upgrade_under_a_live_daemon(copy: Copy) -> None:

@@ -9,8 +9,6 @@ inode, size and time of every module count. The interpreter counts in both; cont
 import os
 import sys
 
-from zdriver import __version__
-
 #: The folder of the package `zdriver`.
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -31,11 +29,15 @@ def build_id(package: str = PACKAGE) -> str:
 def _of_installed(package: str) -> list[int]:
     """Of the installer's list and the package's folder; nothing where no installer put the package there."""
     folder = os.stat(package)  # its time changes once more: when Python puts its own folder there
+    site, name = os.path.split(package)
+    with os.scandir(site) as entries:
+        infos = [e.path for e in entries if e.name.startswith(f"{name}-") and e.name.endswith(".dist-info")]
     try:
-        record = os.stat(f"{os.path.dirname(package)}/zdriver-{__version__}.dist-info/RECORD")
+        records = [os.stat(f"{info}/RECORD") for info in infos]
     except FileNotFoundError:
         return []
-    return [folder.st_ino, record.st_ino, record.st_mtime_ns, record.st_size]
+    facts = [fact for found in records for fact in (found.st_ino, found.st_mtime_ns, found.st_size)]
+    return [folder.st_ino, *facts] if facts else []
 
 
 def _of_modules(package: str) -> list[int]:

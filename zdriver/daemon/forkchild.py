@@ -11,12 +11,13 @@ import io
 import locale
 import os
 import signal
+import socket
 import sys
 import time
 from importlib import import_module
-from typing import TextIO
+from typing import NoReturn, TextIO
 
-from zdriver.core import caller, limits
+from zdriver.core import caller, limits, platform
 
 _SETTABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
@@ -25,12 +26,28 @@ class Refused(Exception):
     """This process cannot be what the caller is; nothing was begun."""
 
 
+def run_for(sock: socket.socket, request: bytes, fds: list[int]) -> NoReturn:
+    """Run the command that the caller at the other end of `sock` asks for, tell it how that ended, and end.
+
+    request  the fields, with NUL between them: umask in octal, ignored and blocked signals in hexadecimal,
+             number of arguments, arguments, environment as KEY=VALUE
+    fds      for 0, 1, 2 and the working directory
+    """
+    code = 1
+    try:
+        try:
+            code = become(request.split(b"\0"), fds, platform.peer(sock).pid)
+            sock.send(b"x%d\n" % code)
+        except Refused:
+            sock.send(b"no\n")
+    finally:  # also where nobody listens any more
+        os._exit(code)
+
+
 def become(fields: list[bytes], fds: list[int], pid: int) -> int:
     """Run the command line that a caller sent; its exit code.
 
-    fields  umask in octal, ignored and blocked signals in hexadecimal, number of arguments,
-            arguments, environment as KEY=VALUE
-    fds     for 0, 1, 2 and the working directory
+    fields, fds: as `run_for` has them
     pid     of the caller, whose resource limits are taken, and who counts as the one that asks;
             0 when it is not known
 

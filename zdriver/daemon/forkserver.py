@@ -20,11 +20,12 @@ and nothing may be done twice.
 A caller that goes away takes its command along: SIGHUP, then SIGKILL. (A child says itself
 how it ends, and its caller leaves then: so it gets a moment to be gone, and what it left in
 the background stays.)
+
+For a while after a command one spare child waits for the next (`zdriver.daemon.forkspare`).
 """
 
 from __future__ import annotations
 
-import array
 import contextlib
 import gc
 import itertools
@@ -40,17 +41,15 @@ from typing import NoReturn
 
 from zdriver.core import platform
 from zdriver.core.build import build_id
-from zdriver.daemon.forkchild import Refused, become
+from zdriver.daemon import forkspare
+from zdriver.daemon.forkcaller import DESCRIPTORS, Caller
+from zdriver.daemon.forkchild import run_for
 from zdriver.daemon.options import Options, command
 from zdriver.daemon.sockets import Listener
 
 log = logging.getLogger(__name__)
 
-HEADER = 9  #: bytes: b"0000002a\n"
-REQUEST_MAX = 8 << 20  #: bytes; Linux allows 2 MiB of arguments and environment by default
-DESCRIPTORS = 4
 CALLERS_MAX = 64  #: commands at once; more run in place
-REQUEST_TIMEOUT = 5.0  #: seconds from the connection to the end of the request
 LEAVE_TIMEOUT = 0.2  #: seconds between a caller's end and SIGHUP
 HANGUP_TIMEOUT = 2.0  #: seconds between SIGHUP and SIGKILL
 RELAYED = {signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGHUP}
@@ -130,6 +129,7 @@ def _preload() -> None:
     # By name: the commands and the library are above the daemon, which only hands them on.
     try:
         import_module("zdriver.cli.main").cli.preload()
+        import_module("zdriver.cli.rehearsal")
     except Exception:  # a command that cannot be imported fails when it is given, alone
         log.exception("importing the commands")
     import_module("zdriver.library").prepare()
@@ -141,58 +141,13 @@ def _preload() -> None:
     gc.freeze()
 
 
-class Caller:
-    """One connection: first its request is read, then its child runs."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.request = bytearray()
-        self.fds: list[int] = []
-        self.pid = 0
-        self.hung_up = False
-        self.deadline: float | None = time.monotonic() + REQUEST_TIMEOUT
-
-    def read_request(self) -> bool:
-        """Take what has come; whether the request is whole. Raises OSError, ValueError, EOFError."""
-        room = socket.CMSG_SPACE(DESCRIPTORS * array.array("i").itemsize)
-        data, ancillary, flags, _ = self.sock.recvmsg(1 << 18, room)
-        for level, kind, content in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                fds = array.array("i")
-                fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
-                self.fds += fds
-        if not data:
-            raise EOFError
-        if flags & socket.MSG_CTRUNC:
-            raise ValueError("too many descriptors")
-        self.request += data
-        if len(self.request) < HEADER:
-            return False
-        size = int(self.request[: HEADER - 1], 16)
-        if not 0 < size <= REQUEST_MAX or len(self.request) > HEADER + size:
-            raise ValueError("too long a request")
-        return len(self.request) == HEADER + size
-
-    def fields(self) -> list[bytes]:
-        return bytes(self.request[HEADER:]).split(b"\0")
-
-    def say(self, text: bytes) -> None:
-        with contextlib.suppress(OSError):
-            self.sock.send(text)
-
-    def forget_request(self) -> None:
-        for fd in self.fds:
-            os.close(fd)
-        self.fds = []
-        self.request = bytearray()
-
-
 class _Server:
     def __init__(self, listener: socket.socket, control: socket.socket) -> None:
         self._listener = listener
         self._control = control
         self._build = build_id()
         self._callers: dict[int, Caller] = {}
+        self._spare: forkspare.Spare | None = None
         self._draining = False
         self._wake, self._waker = socket.socketpair()
         for end in (self._wake, self._waker):
@@ -222,6 +177,7 @@ class _Server:
             self._poll.unregister(self._listener)
             self._listener.close()
             self._draining = True
+            self._dismiss_spare()
         elif fd in self._callers:
             self._listen_to(self._callers[fd])
         elif not self._draining:
@@ -262,31 +218,59 @@ class _Server:
             self._drop(caller)
 
     def _run(self, caller: Caller) -> None:
-        pid = os.fork()
-        if pid == 0:
-            self._become(caller)
+        pid = self._hand_to_spare(caller)
+        if not pid:
+            pid = os.fork()
+            if pid == 0:
+                self._become(caller)
         with contextlib.suppress(OSError):  # the child does the same; whoever comes first
             os.setpgid(pid, pid)
         caller.pid = pid
         caller.deadline = None
         caller.forget_request()
+        self._keep_spare()
 
     def _become(self, caller: Caller) -> NoReturn:
-        code = 1
         try:
             signal.set_wakeup_fd(-1)
-            for sock in (self._listener, self._control, self._wake, self._waker):
-                sock.close()
-            for other in self._callers.values():
-                if other is not caller:
-                    other.sock.close()
-                    other.forget_request()
-            code = become(caller.fields(), caller.fds, platform.peer(caller.sock).pid)
-            caller.say(b"x%d\n" % code)
-        except Refused:
-            caller.say(b"no\n")
-        finally:
-            os._exit(code)
+            if self._spare is not None:
+                self._spare.close()
+            self._let_go(but=caller)
+        except BaseException:
+            os._exit(1)
+        run_for(caller.sock, caller.body(), caller.fds)
+
+    def _let_go(self, but: Caller | None = None) -> None:
+        """In a child: close all that is the server's, and the other callers'."""
+        for sock in (self._listener, self._control, self._wake, self._waker):
+            sock.close()
+        for other in self._callers.values():
+            if other is not but:
+                other.sock.close()
+                other.forget_request()
+
+    # ---- the spare child ----------------------------------------------------------------
+
+    def _hand_to_spare(self, caller: Caller) -> int:
+        """The pid of the spare that has it now; 0: there is none to have it."""
+        spare = self._spare
+        if spare is None or not spare.hand(caller.sock, caller.body(), caller.fds):
+            return 0
+        self._spare = None
+        spare.close()
+        return spare.pid
+
+    def _keep_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.deadline = time.monotonic() + forkspare.LIFE
+        elif not self._draining:
+            with contextlib.suppress(OSError):  # no process to be had: the next command may find one
+                self._spare = forkspare.fork(self._let_go)
+
+    def _dismiss_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
 
     def _relay(self, caller: Caller) -> None:
         asked = caller.sock.recv(64)
@@ -305,6 +289,8 @@ class _Server:
                 return
             if pid == 0:
                 return
+            if self._spare is not None and self._spare.pid == pid:
+                self._dismiss_spare()
             for caller in list(self._callers.values()):
                 if caller.pid == pid:
                     code = os.waitstatus_to_exitcode(status)
@@ -321,10 +307,13 @@ class _Server:
     def _patience(self) -> float | None:
         """Milliseconds until somebody's time is up."""
         deadlines = [caller.deadline for caller in self._callers.values() if caller.deadline is not None]
+        deadlines += [self._spare.deadline] if self._spare is not None else []
         return max(0.0, min(deadlines) - time.monotonic()) * 1000 + 1 if deadlines else None
 
     def _hurry(self) -> None:
         now = time.monotonic()
+        if self._spare is not None and self._spare.deadline <= now:
+            self._dismiss_spare()
         for caller in list(self._callers.values()):
             if caller.deadline is None or caller.deadline > now:
                 continue

@@ -1,0 +1,56 @@
+"""Everyday commands, gone through up to where they would do something.
+
+A child of the fork server shares its memory until one of them writes to it, and Python writes to
+whatever it looks at (it counts references). A child that has rehearsed has its own copies by then: the
+command that it becomes does not wait for some hundred of them to be made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import click
+
+from zdriver.cli.main import cli
+from zdriver.core.errors import ZdriverError
+
+#: As typed. `resilient_parsing` is click's way to parse without callbacks that answer or end.
+_LINES = (
+    ("intent", "x"),
+    ("milestone", "x"),
+    ("history", "x"),
+    ("worktree", "list"),
+    ("feat", "x"),
+    ("claim", "x"),
+)
+#: Seconds that the daemon has to greet us.
+_PATIENCE = 1.0
+
+
+def rehearse() -> None:
+    """Parse, and say hello to the daemon that is there; nothing is asked of it, printed or kept."""
+    for words in _LINES:
+        _parse(list(words))
+    with contextlib.suppress(ZdriverError):  # it is about to end, perhaps
+        _greet()
+
+
+def _parse(words: list[str]) -> None:
+    command: click.Command | None = cli
+    context: click.Context | None = None
+    name = "zdriver"
+    while command is not None:
+        context = command.make_context(name, list(words), parent=context, resilient_parsing=True)
+        if not isinstance(command, click.Group):
+            return
+        with context:
+            name, *words = words
+            command = command.get_command(context, name)
+
+
+def _greet() -> None:
+    from zdriver.library import Connected, connect
+
+    with connect(start=False, timeout=_PATIENCE, client="spare") as driver:
+        if isinstance(driver, Connected):
+            driver.connection.welcome  # noqa: B018 the answer is not looked at

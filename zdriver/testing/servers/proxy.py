@@ -93,10 +93,8 @@ class Proxy:
             link.reset()
 
     def cut_after(self, count: int) -> None:
-        """Once, `count` more bytes (of all connections together) reach the server; then as `reset`.
-
-        An answer to them may come through before that, or not.
-        """
+        """Once, `count` more bytes (of all connections together) reach the server, which then sees the end
+        of the connection; the client sees a reset, and may have an answer to them before, or not."""
         self._do(lambda: setattr(self, "_left", count))
 
     def lose_answer(self, text: bytes, times: int = 1) -> None:
@@ -229,6 +227,6 @@ class Proxy:
         await link.server.drain()
         if self._left is not None and self._left <= 0:
             self._left = None
-            while link.server.transport.get_write_buffer_size():
-                await asyncio.sleep(0.001)  # the server gets all of it, and then the reset
-            link.reset()
+            link.lose_answers()
+            link.server.write_eof()  # not a reset, which may overtake what was sent
+            raise ConnectionResetError  # what is read already goes nowhere

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zdriver.forges.gh import repository
-from zdriver.forges.urls import Address, Asked, address, pull_request, same
+from zdriver.forges.urls import Address, Asked, address, identity, pull_request, same
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,20 @@ def test_the_same_repository_under_other_names() -> None:
         assert found is not None
         assert same(found, Address("github.com", "o/r"))
     assert not same(Address("github.com", "o/r"), Address("gitlab.com", "o/r"))
+
+
+@pytest.mark.parametrize(
+    ("url", "form"),
+    [
+        ("git@github.com:Owner/Repo.git", "github.com/owner/repo"),
+        ("https://github.com/owner/repo", "github.com/owner/repo"),
+        ("ssh://git@github.com:22/owner/repo.git/", "github.com/owner/repo"),
+        ("https://git.example.org/a/b/c.git", "git.example.org/a/b/c"),
+        ("file:///srv/git/app.git", "/srv/git/app"),
+        ("/srv/git/app.git/", "/srv/git/app"),
+        ("../app.git", ""),
+        ("", ""),
+    ],
+)
+def test_a_remote_has_one_form(url: str, form: str) -> None:
+    assert identity(url) == form

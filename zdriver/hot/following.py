@@ -116,7 +116,7 @@ class Following:
         except ZdriverError as error:
             log.warning("the hot copy waits: %s", error.message)
             pause = RETRY
-        except Exception:
+        except Exception:  # a defect of ours, or of a plugin's engine, must not end the following
             log.exception("keeping the hot copy")
             pause = RETRY
         self._news.set()  # the log may not have been followed to its end
@@ -190,11 +190,12 @@ class Following:
             self._write_all(ids)
         except ZdriverError:
             raise
-        except Exception:
+        except Exception:  # whatever an engine makes of one context: it holds up no other
             if len(ids) == 1:
                 log.exception("context %s is left out of the hot copy", ids[0])
                 self._dirty.pop(ids[0], None)
-            for id_ in ids if len(ids) > 1 else ():  # one that cannot be written holds up no other
+                return
+            for id_ in ids:
                 self._write([id_])
 
     def _write_all(self, ids: Sequence[str]) -> None:
@@ -203,24 +204,27 @@ class Following:
         if due.drop:
             self._engine.drop(due.drop)
         for id_ in ids:
-            self._dirty.pop(id_, None)
+            if id_ not in refused:
+                self._dirty.pop(id_, None)
         for id_ in refused:
             self._take_back(id_)
 
     def _take_back(self, id_: str) -> None:
-        """The hot copy is newer than the journal: that went back, as a store that was recovered does."""
+        """The hot copy is newer than the journal: that went back, as a store that was recovered does.
+
+        It is still to be written then, also where this fails.
+        """
         view = self._engine.load(id_)
         if view is None:  # what stands there is none, whatever its version says
             self._engine.drop([id_])
-            self._add([id_])
             return
         if view.site.host != self._host:
+            self._dirty.pop(id_, None)
             return
         log.warning("context %s: the hot copy is newer than the journal; what is missing is taken back", id_)
         self._recover(view)
         self._ahead = max(self._ahead, view.version - self._newest())
         self._put(self._ahead_key, self._ahead)
-        self._add([id_])
 
     # ---- small parts --------------------------------------------------------------------
 

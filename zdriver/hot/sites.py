@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zdriver.core.errors import ZdriverError
-from zdriver.forges.urls import address
+from zdriver.forges.urls import identity
 from zdriver.git import refs, repos, settings
 from zdriver.hot.model import Site
 
@@ -44,16 +44,8 @@ class Sites:
             found = settings.settings(common)
             names = settings.remotes(found)
             url = settings.remote_url(found, names[0]) if names else ""
-            known = self._known[common] = _Known(changed, plain(url))
+            known = self._known[common] = _Known(changed, identity(url))
         return known.remote
-
-
-def plain(url: str) -> str:
-    """One form for the ways to write a remote: `git@github.com:O/r.git` is `https://github.com/o/r`."""
-    found = address(url)
-    if found is not None:
-        return f"{found.host}/{found.path.lower()}"
-    return url.removeprefix("file://").rstrip("/").removesuffix(".git")
 
 
 def login() -> str:

@@ -94,14 +94,15 @@ class Taking:
         try:
             # The panes first: killed between the two it is taken again, and the same panes make nothing new.
             self._keep_panes(view, self._named(view), root)
-            self._store.write(
+            taken = self._store.write(
                 lambda tx: self._carry_on(tx, view, into, root),
                 lock=[f"session:{self._host}/{into}", f"root:{self._host}/{root}"],
             )
         except ZdriverError as error:
             log.warning("context %s of %s is not carried on: %s", view.id, view.host_name, error.message)
             return
-        log.info("context %s of %s is carried on in %s", view.id, view.host_name, root)
+        if taken:
+            log.info("context %s of %s is carried on in %s", view.id, view.host_name, root)
 
     def _named(self, view: HotView) -> str:
         """What its Zellij session is called here."""
@@ -147,12 +148,14 @@ class Taking:
         unread = {view.id for view in found if not self._has_more(tx, view, root, newest)}
         for view in found:
             row = tx.one("context.by_id", id=view.id) or tx.one("meta.get", key=f"{FORGOTTEN}{view.id}")
-            taken = tx.one("hot.carried_on", host=self._host, parent_id=view.id)
-            if (row is not None and row.get("host", self._host) == self._host) or (
-                taken is not None and taken["parent_version"] >= view.version
-            ):
+            if (row is not None and row.get("host", self._host) == self._host) or self._is_taken(tx, view):
                 unread.add(view.id)
         return _Known(to_datetime(newest), unread)
+
+    def _is_taken(self, tx: Reading, view: HotView) -> bool:
+        """Whether a context of this machine carries it on already, as far as it goes."""
+        taken = tx.one("hot.carried_on", host=self._host, parent_id=view.id)
+        return taken is not None and taken["parent_version"] >= view.version
 
     def _has_more(self, tx: Reading, view: HotView, root: str, newest: int) -> bool:
         """Whether anything of it is not here. Clocks alone do not tell: entries go from one to another."""
@@ -166,7 +169,10 @@ class Taking:
     def _is_news(self, view: HotView, known: _Known) -> bool:
         return view.id not in known.unread and not view.empty and view.updated_at > known.newest
 
-    def _carry_on(self, tx: Transaction, view: HotView, name: str, root: str) -> Context:
+    def _carry_on(self, tx: Transaction, view: HotView, name: str, root: str) -> bool:
+        """False where another session did it since this one looked."""
+        if self._is_taken(tx, view):
+            return False
         made = Context(id=new_id(), zellij_session=name, root=root)
         replaced = self._replaced(tx, view, name, root)
         for old in replaced:
@@ -182,7 +188,7 @@ class Taking:
         write_entries(tx, made, view)
         payload = {"parent": view.id, "from_host": view.host_name, "from_root": view.site.root}
         tx.emit(resolving.event("context.taken_over", made, made.id, **payload))
-        return made
+        return True
 
     def _replaced(self, tx: Transaction, view: HotView, name: str, root: str) -> list[Context]:
         """Contexts of this machine whose story this one goes on with: what stood there, and what was carried

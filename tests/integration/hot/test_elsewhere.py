@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,31 @@ def test_there_and_back_again_nothing_is_doubled(desk: Machine, laptop: Machine)
     assert laptop.intent("mobile") == "Tidy up"
     assert laptop.history() == ["Refactor the café", "Tidy up", "one", "three", "two"]
     assert laptop.milestones("mobile") == ["three", "two", "one"]
+
+
+def test_two_sessions_that_open_at_once_carry_it_on_once(
+    desk: Machine, laptop: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have seen it as news before either has written: else every entry would be there twice."""
+    left(desk)
+    seen, keep = threading.Barrier(2, timeout=10), laptop.taking._keep_panes
+
+    def keeping(view: HotView, name: str, root: str) -> None:
+        seen.wait()
+        keep(view, name, root)
+
+    monkeypatch.setattr(laptop.taking, "_keep_panes", keeping)
+    opening = [
+        threading.Thread(target=laptop.taking.carry_on, args=(laptop.root,), kwargs={"into": name})
+        for name in ("one", "other")
+    ]
+    for each in opening:
+        each.start()
+    for each in opening:
+        each.join()
+    assert laptop.history() == ["Refactor the café", "one", "two"]
+    with laptop.on_its_own():
+        assert sorted((laptop.intent("one"), laptop.intent("other"))) == ["", "Refactor the café"]
 
 
 def test_a_session_that_still_runs_keeps_its_context(desk: Machine, laptop: Machine) -> None:

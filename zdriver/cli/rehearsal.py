@@ -14,21 +14,17 @@ import click
 from zdriver.cli.main import cli
 from zdriver.core.errors import ZdriverError
 
-#: As typed. `resilient_parsing` is click's way to parse without callbacks that answer or end.
-_LINES = (
-    ("intent", "x"),
-    ("milestone", "x"),
-    ("history", "x"),
-    ("worktree", "list"),
-    ("feat", "x"),
-    ("claim", "x"),
-)
+#: As typed. What commands have in common is nearly all of it: more lines copy little more memory.
+_LINES = (("intent", "x"), ("worktree", "list"))
 #: Seconds that the daemon has to greet us.
 _PATIENCE = 1.0
 
 
 def rehearse() -> None:
-    """Parse, and say hello to the daemon that is there; nothing is asked of it, printed or kept."""
+    """Parse (without callbacks that answer or end), and say hello to the daemon that is there.
+
+    Nothing is asked of it, printed or kept.
+    """
     for words in _LINES:
         _parse(list(words))
     with contextlib.suppress(ZdriverError):  # it is about to end, perhaps

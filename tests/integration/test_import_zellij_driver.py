@@ -132,6 +132,19 @@ def test_histories_become_milestones_and_twice_is_once(
     assert perth.everything() == before
 
 
+def test_an_intent_of_ones_own_stays_and_theirs_is_not_said_to_be_taken(
+    perth: Perth, redis_url: str, cli: Cli, project: Path
+) -> None:
+    with zdriver.connect() as driver:
+        driver.context.set_intent("mine", place=Place(cwd=str(project), zellij_session="work"))
+    perth.pane("editor", str(project))
+    perth.log("editor", "parser works")
+    done = cli.data("import", "zellij-driver", redis_url)
+    assert [(each["intent"], each["milestones"]) for each in done["contexts"]] == [("", 1)]
+    assert texts(project) == ("mine", ["parser works"])
+    assert cli.data("import", "zellij-driver", redis_url)["contexts"] == []
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(
     perth: Perth, redis_url: str, cli: Cli, project: Path
 ) -> None:
@@ -144,14 +157,6 @@ def test_a_dry_run_says_the_same_and_writes_nothing(
     assert cli.data("snapshot", "list") == []
     done = cli.data("import", "zellij-driver", redis_url)
     assert {**done, "dry_run": True} == told
-
-
-def test_an_intent_of_one_s_own_stays(perth: Perth, redis_url: str, cli: Cli, project: Path) -> None:
-    perth.pane("editor", str(project), session="")
-    perth.log("editor", "parser works")
-    cli.data("intent", "What I do now", cwd=project)
-    cli.data("import", "zellij-driver", redis_url)
-    assert texts(project, "") == ("What I do now", ["parser works"])
 
 
 def test_snapshots_become_generations(perth: Perth, redis_url: str, cli: Cli, project: Path) -> None:

@@ -47,7 +47,7 @@ class Contexts:
     def take(self, found: Found, source: str, *, dry_run: bool) -> ImportedContexts:
         taken, known = [], 0
         for story in stories.stories(found, self._root_of):
-            fresh = self._store.read(partial(_fresh, story=story))
+            fresh = self._store.read(partial(self._fresh, story=story))
             known += len(story.steps) - len(fresh.steps)
             if not fresh.steps and not fresh.intent:
                 continue
@@ -74,7 +74,9 @@ class Contexts:
 
     def _write(self, story: Story) -> None:
         def unit(tx: Transaction) -> None:
-            fresh = _fresh(tx, story)
+            fresh = self._fresh(tx, story)
+            if not fresh.steps and not fresh.intent:
+                return
             row = resolving.open_at(tx, self._host, story.zellij_session, story.root)
             there = resolving.Found(
                 context=None if row is None else context_of(row),
@@ -84,11 +86,19 @@ class Contexts:
             context = resolving.open_context(tx, there, self._host)
             for step in fresh.steps:
                 _add_step(tx, context, step)
-            if fresh.intent and tx.one("entry.current_intent", context_id=context.id) is None:
+            if fresh.intent:
                 _add_intent(tx, context, fresh)
 
         locks = [f"session:{self._host}/{story.zellij_session}", f"root:{self._host}/{story.root}"]
         self._store.write(unit, lock=locks)
+
+    def _fresh(self, tx: Reading, story: Story) -> Story:
+        """What of it is not here yet. An intent that was set here stays: theirs is older."""
+        steps = [step for step in story.steps if not _known(tx, step.id)]
+        row = resolving.open_at(tx, self._host, story.zellij_session, story.root)
+        own = row is not None and tx.one("entry.current_intent", context_id=row["id"]) is not None
+        intent = "" if own or not story.intent or _known(tx, story.intent_id) else story.intent
+        return msgspec.structs.replace(story, steps=steps, intent=intent)
 
     def _take_panes(self, shown: Shown, found: Found, *, dry_run: bool) -> bool:
         """Whether the snapshot is, or would be, a generation. Never over one that was seen here."""
@@ -116,13 +126,6 @@ class Contexts:
         except ZdriverError as error:
             found.unread.append(Unread(what=what, reason=error.message))
             return False
-
-
-def _fresh(tx: Reading, story: Story) -> Story:
-    """What of it is not here yet."""
-    steps = [step for step in story.steps if not _known(tx, step.id)]
-    intent = story.intent if story.intent and not _known(tx, story.intent_id) else ""
-    return msgspec.structs.replace(story, steps=steps, intent=intent)
 
 
 def _known(tx: Reading, id_: str) -> bool:

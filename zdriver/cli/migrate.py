@@ -11,9 +11,10 @@ import msgspec
 from zdriver.cli.options import GIVEN, examples, json_option
 from zdriver.cli.output import answer, dim, green, home_relative, note, plural, progress, table
 from zdriver.cli.services import services
-from zdriver.core.errors import InvalidInput, Unavailable
+from zdriver.core.errors import InvalidInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
+    from zdriver.core.config import Config
     from zdriver.core.engines import Address
     from zdriver.moving.model import Moved
 
@@ -40,10 +41,10 @@ def migrate(to: str, dry_run: bool) -> None:
     from zdriver.moving.service import move
 
     config = load_config()
-    address = _address(to)
+    address = _address(to, config)
     source = Path(config.database())
     if not source.exists():
-        raise InvalidInput(f"there is no SQLite store at {source}", hint="there is nothing to move")
+        raise NotFound(f"there is no SQLite store at {source}", hint="there is nothing to move")
     _stop()
     with progress("moving"):
         moved = move(source, address, dry_run=dry_run)
@@ -52,12 +53,10 @@ def migrate(to: str, dry_run: bool) -> None:
         note(_next(to))
 
 
-def _address(to: str) -> Address:
-    """As `storage.url` would be read. Raises Unavailable."""
-    from zdriver.core.config import load_config
+def _address(to: str, config: Config) -> Address:
+    """As `storage.url` would be read. Raises Unavailable, InvalidInput."""
     from zdriver.core.engines import address
 
-    config = load_config()
     meant = msgspec.structs.replace(config, storage=msgspec.structs.replace(config.storage, url=to))
     found = address("storage.url", meant)
     if found is None:

@@ -11,7 +11,6 @@ Stopped anywhere, the next run goes on. The source is only ever read.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -27,14 +26,10 @@ from zdriver.storage.postgres.opening import MOVING
 #: Rows that are copied in one transaction.
 PAGE = 5000
 
-#: Told what goes on: a word, and how many rows are done of how many.
-Tell = Callable[[str, int, int], None]
 
-
-def move(path: Path, address: Address, *, dry_run: bool = False, tell: Tell | None = None) -> Moved:
+def move(path: Path, address: Address, *, dry_run: bool = False) -> Moved:
     """Raises NotFound, StoreInUse, Unavailable; Conflict where the target holds something else."""
     began = time.monotonic()
-    tell = tell or (lambda _what, _done, _of: None)
     with Source(path) as source, Target(address) as target:
         tables = source.tables
         sums = {table.name: summed(source.rows(table)) for table in tables}
@@ -51,9 +46,8 @@ def move(path: Path, address: Address, *, dry_run: bool = False, tell: Tell | No
         if dry_run or how == "known":
             return msgspec.structs.replace(report, known=how == "known", resumed=how == "resume")
         if how == "begin":
-            target.begin(mark, tables)
-        _copy(source, target, tables, report.rows, tell)
-        tell("comparing", report.rows, report.rows)
+            target.begin(mark, tables, lambda: _standing(target, mark, tables))
+        _copy(source, target, tables)
         _compare(target, tables, sums)
         target.finish(mark, {t.name: (t.key[0], source.highest(t)) for t in tables if _numbered(t)})
         seconds = round(time.monotonic() - began, 3)
@@ -91,8 +85,7 @@ def _unused(target: Target, moved: Mark, tables: tuple[Table, ...]) -> bool:
     return target.sums(tables) == moved.tables
 
 
-def _copy(source: Source, target: Target, tables: tuple[Table, ...], of: int, tell: Tell) -> None:
-    copied = 0
+def _copy(source: Source, target: Target, tables: tuple[Table, ...]) -> None:
     for table in tables:
         after, done = target.reached(table)
         while not done:
@@ -101,8 +94,6 @@ def _copy(source: Source, target: Target, tables: tuple[Table, ...], of: int, te
             target.add(table, rows, done=done)
             if rows:
                 after = [rows[-1][table.columns.index(column)] for column in table.key]
-            copied += len(rows)
-            tell(table.name, copied, of)
 
 
 def _compare(target: Target, tables: tuple[Table, ...], sums: dict[str, Sum]) -> None:

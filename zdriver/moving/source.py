@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, LiteralString, Self
 
 import msgspec
 
+from zdriver.context.forgetting import FORGOTTEN
 from zdriver.core.errors import NotFound, StoreInUse, Unavailable
 from zdriver.storage.sqlite.connection import close_quietly, open_reader, translated
 from zdriver.storage.sqlite.files import StoreFiles
@@ -22,8 +23,10 @@ from zdriver.storage.sqlite.owner import Ownership
 
 #: Seconds for a daemon that was told to stop.
 PATIENCE = 15.0
-#: About this one file, not about what is in it.
-_OWN_META = "meta"
+#: Most of it is about this one file, not about what is in it; but for what was forgotten, which must not
+#: come back from elsewhere.
+META = "meta"
+WHICH: dict[str, LiteralString] = {META: "key LIKE '" + FORGOTTEN + "%'"}
 #: Which rows of the search are equal does not depend on the order of their words.
 SEARCH = "search"
 
@@ -34,6 +37,11 @@ class Table(msgspec.Struct, frozen=True):
     name: str
     columns: tuple[str, ...]
     key: tuple[str, ...]  #: primary key
+
+    @property
+    def which(self) -> LiteralString:
+        """Which of its rows move: a condition."""
+        return WHICH.get(self.name, "TRUE")
 
 
 class Source:
@@ -77,15 +85,20 @@ class Source:
     def rows(self, table: Table) -> Iterator[tuple[Any, ...]]:
         """All of them, as the other engine has them."""
         with translated():
-            for row in self._connection.execute(f"SELECT {_listed(table)} FROM {table.name}"):
+            for row in self._connection.execute(
+                f"SELECT {_listed(table)} FROM {table.name} WHERE {table.which}"
+            ):
                 yield plain(table, row)
 
     def page(self, table: Table, after: list[Any], limit: int) -> list[tuple[Any, ...]]:
         """Those that come after a key ([]: the first), in its order."""
         key = ", ".join(_named(table, column) for column in table.key)
         marks = ", ".join("?" * len(after))
-        where = f"WHERE ({key}) > ({marks})" if after else ""
-        query = f"SELECT {_listed(table)} FROM {table.name} {where} ORDER BY {key} LIMIT {limit}"
+        behind = f"({key}) > ({marks})" if after else "TRUE"
+        query = (
+            f"SELECT {_listed(table)} FROM {table.name} WHERE {table.which} AND {behind}"
+            f" ORDER BY {key} LIMIT {limit}"
+        )
         with translated():
             return [plain(table, row) for row in self._connection.execute(query, after)]
 
@@ -106,8 +119,7 @@ class Source:
             str(row[0])
             for row in self._connection.execute(
                 "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')"
-                " AND name NOT LIKE 'sqlite%' AND name <> ? ORDER BY name",
-                (_OWN_META,),
+                " AND name NOT LIKE 'sqlite%' ORDER BY name"
             )
         ]
         named = {name: self._named_by(name) - {name} for name in names}
@@ -144,7 +156,7 @@ def _owned(lock: Path) -> Ownership:
         except StoreInUse:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.05)
+            time.sleep(0.05)  # nothing tells when another process lets go of its lock
 
 
 def _named(table: Table, column: str) -> str:

@@ -6,7 +6,7 @@ far each table is stands in a table beside it, and changes with the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, LiteralString, Self
 
@@ -18,14 +18,14 @@ from zdriver.core.engines import Address
 from zdriver.core.errors import Conflict, Internal
 from zdriver.core.killpoint import reached
 from zdriver.moving.model import Sum
-from zdriver.moving.source import SEARCH, Table, plain
+from zdriver.moving.source import META, SEARCH, WHICH, Table, plain
 from zdriver.storage.postgres.connection import close_quietly, connect, translated
 from zdriver.storage.postgres.keys import lock_key
 from zdriver.storage.postgres.migrating import check_schema, migrate, schema_of
 from zdriver.storage.postgres.opening import MOVING
 
-#: Tables that a daemon fills by being there.
-_BY_BEING_THERE = ("hosts",)
+#: Tables in which rows are nobody's yet: a daemon fills them by being there.
+_BY_BEING_THERE = ("hosts", META)
 #: In `meta`, once it is over: what was moved, to recognise it.
 MOVED = "moved"
 _PROGRESS: LiteralString = """
@@ -46,13 +46,24 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target:
-    """A context manager. Raises Unavailable, Conflict, each naming `storage.url`."""
+    """A context manager, for one at a time. Raises Unavailable, Conflict, each naming `storage.url`."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
 
     def __enter__(self) -> Self:
         self._connection = connect(self.address, autocommit=True)
+        try:
+            with translated(self.address):  # it goes with the connection
+                row = self._one("SELECT pg_try_advisory_lock(%s) AS got", lock_key("moving"))
+            if row is None or not row["got"]:
+                raise Conflict(
+                    f"storage.url: another store is just being moved to {self.address.shown}",
+                    hint="wait for that, or name an empty database: createdb zdriver",
+                )
+        except BaseException:
+            close_quietly(self._connection)
+            raise
         return self
 
     def __exit__(
@@ -91,7 +102,9 @@ class Target:
         return {table.name: summed(self._rows(table)) for table in tables}
 
     def _rows(self, table: Table) -> Iterator[tuple[Any, ...]]:
-        query = sql.SQL("SELECT {} FROM {}").format(_listed(table, reading=True), sql.Identifier(table.name))
+        query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+            _listed(table, reading=True), sql.Identifier(table.name), sql.SQL(table.which)
+        )
         # A cursor on the server's side: a large table is not in memory as a whole.
         with (
             translated(self.address),
@@ -109,19 +122,28 @@ class Target:
 
     # -- changing it -----------------------------------------------------------------------
 
-    def begin(self, mark: Mark, tables: Sequence[Table]) -> None:
-        """Make the schema, and say what is going on. Nothing else is in the tables then."""
+    def begin(self, mark: Mark, tables: Sequence[Table], sure: Callable[[], object]) -> None:
+        """Make the schema, and say what is going on. Nothing else is in the tables then.
+
+        sure  asked once nobody can write there any more; what it raises leaves all as it was
+        """
+        names = sql.SQL(", ").join(sql.Identifier(table.name) for table in tables)
         with translated(self.address):
             migrate(self._connection, "postgresql")
             with self._connection.transaction():
-                self._connection.execute(f"SELECT pg_advisory_xact_lock({lock_key('moving')})".encode())
+                self._connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names))
+                sure()
                 self._connection.execute(_PROGRESS)
                 self._connection.execute("DELETE FROM zdriver_moving")
-                names = sql.SQL(", ").join(sql.Identifier(table.name) for table in tables)
-                self._connection.execute(sql.SQL("TRUNCATE {}").format(names))
+                self._empty(tables)
                 self._put(MOVING, mark)
                 self._connection.execute("DELETE FROM meta WHERE key = %s", (MOVED,))
             self._check_columns(tables)
+
+    def _empty(self, tables: Sequence[Table]) -> None:
+        whole = sql.SQL(", ").join(sql.Identifier(table.name) for table in tables if table.name != META)
+        self._connection.execute(sql.SQL("TRUNCATE {}").format(whole))  # at once: they name each other
+        self._connection.execute(sql.SQL("DELETE FROM meta WHERE {}").format(sql.SQL(WHICH[META])))
 
     def _check_columns(self, tables: Sequence[Table]) -> None:
         for table in tables:

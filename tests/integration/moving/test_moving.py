@@ -15,6 +15,7 @@ from tests.integration.archive.world import World
 from tests.integration.commands import Cli
 from tests.integration.stores import service
 from zdriver.archive.archiver import Archiver
+from zdriver.context.forgetting import FORGOTTEN
 from zdriver.context.model import Place
 from zdriver.core.clock import now_us
 from zdriver.core.engines import Address
@@ -22,6 +23,8 @@ from zdriver.core.errors import Conflict, NotFound, StoreInUse, Unavailable
 from zdriver.moving import service as moving
 from zdriver.moving import source as source_module
 from zdriver.moving.digests import summed
+from zdriver.moving.model import Moved
+from zdriver.moving.target import Target
 from zdriver.storage.catalog import migrations
 from zdriver.storage.postgres.store import PostgresStore
 from zdriver.storage.sqlite import SqliteStore
@@ -67,12 +70,17 @@ def counted_there(address: Address, path: Path) -> dict[str, int]:
     return {name: there(address, f"SELECT count(*) FROM {name}")[0][0] for name in everything(path)}
 
 
+def rows_of(moved: Moved) -> dict[str, int]:
+    """Of what `everything` counts: not of `meta`, of which only a part moves."""
+    return {name: each.rows for name, each in moved.tables.items() if name != "meta"}
+
+
 def test_every_row_of_every_table_is_there(filled: Path, address: Address) -> None:
     before = everything(filled)
     bytes_before = hashlib.sha256(filled.read_bytes()).hexdigest()
     assert all(before.values()), "a table without a row shows nothing"
     moved = moving.move(filled, address)
-    assert {name: each.rows for name, each in moved.tables.items()} == before
+    assert rows_of(moved) == before
     assert counted_there(address, filled) == before
     assert everything(filled) == before
     assert hashlib.sha256(filled.read_bytes()).hexdigest() == bytes_before
@@ -110,6 +118,50 @@ def test_it_goes_on_there(home: Home, address: Address) -> None:
             what="events that are settled",
         )
         assert [row["aggregate_seq"] for row in after] == [3, 4]
+
+
+def test_what_was_forgotten_stays_forgotten_there(home: Home, address: Address) -> None:
+    """It might come back from Redis, or with an import: the store knows that it must not."""
+    with SqliteStore(home.database) as store:
+        contexts = service(store)
+        gone = contexts.set_intent("private", place=Place(cwd="/w/x"))
+        contexts.forget((gone.id,))
+        key = f"{FORGOTTEN}{gone.id}"
+        assert store.read(lambda tx: tx.one("meta.get", key=key)) == {"value": ""}
+    PostgresStore(address).close()  # what it notes of itself there stays
+    moved = moving.move(home.database, address)
+    assert moved.tables["meta"].rows == 1
+    with PostgresStore(address) as there_now:
+        assert there_now.read(lambda tx: tx.one("meta.get", key=key)) == {"value": ""}
+        kept = there_now.read(lambda tx: tx.one("meta.get", key="store_id"))
+        assert kept == {"value": moved.store}
+
+
+def test_two_stores_are_not_moved_to_one_database_at_once(filled: Path, address: Address) -> None:
+    with Target(address), pytest.raises(Conflict, match="another store is just being moved"):
+        moving.move(filled, address)
+    moving.move(filled, address)
+    assert counted_there(address, filled) == everything(filled)
+
+
+def test_a_daemon_that_begins_there_after_the_look_loses_nothing(
+    filled: Path, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was empty when it was looked at, and is not when its tables are to be filled."""
+    standing = moving._standing
+
+    def looking(*given: Any) -> str:
+        found = standing(*given)
+        if not there(address, "SELECT to_regclass('entries')")[0][0]:
+            with PostgresStore(address) as other:
+                service(other).set_intent("Mine", place=Place(cwd="/w/mine"))
+        return found
+
+    monkeypatch.setattr(moving, "_standing", looking)
+    with pytest.raises(Conflict, match="holds another store"):
+        moving.move(filled, address)
+    assert there(address, "SELECT text FROM entries") == [("Mine",)]
+    PostgresStore(address).close()  # and it is a store like any other
 
 
 def test_again_changes_nothing(filled: Path, address: Address) -> None:
@@ -184,7 +236,7 @@ def test_a_database_that_a_daemon_only_looked_at_is_taken(filled: Path, address:
 
 def test_a_dry_run_writes_nothing(filled: Path, address: Address) -> None:
     asked = moving.move(filled, address, dry_run=True)
-    assert {name: each.rows for name, each in asked.tables.items()} == everything(filled)
+    assert rows_of(asked) == everything(filled)
     assert there(address, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 

@@ -150,6 +150,8 @@ def _wait_for_end(old: DaemonStatus) -> None:
 
 def _shown(of: DaemonStatus) -> str:
     idle = f"after {of.idle_exit // 60} min without use" if of.idle_exit else "never by itself"
+    if of.idle_exit and of.stays_for:
+        idle = f"not by itself while it is at work for {' and '.join(of.stays_for)}"
     rows = [
         ("pid", f"{of.pid}, since {age(of.started_at)}"),
         ("version", of.version),

@@ -22,6 +22,7 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     plugins: int  #: Zellij sessions whose plugin is connected
     fork_server: bool  #: everyday commands start fast
     idle_exit: int  #: seconds without clients and plugins after which it ends; 0: never
+    stays_for: tuple[str, ...] = ()  #: why it does not end by itself now: sync/, events.url, archive.url
     memory_kib: int  #: proportional set size of the daemon and its fork server, 0 where unknown
     notices: tuple[str, ...] = ()  #: what the user should hear about, one line each
     engines: tuple[EngineHealth, ...] = ()  #: those that are configured

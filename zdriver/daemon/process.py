@@ -128,6 +128,7 @@ class Daemon(DaemonApi):
             plugins=self._assembly.plugins(),
             fork_server=fork_server != 0,
             idle_exit=self._config.daemon.idle_exit,
+            stays_for=self._assembly.stays_for(),
             memory_kib=memory_kib(os.getpid()) + (memory_kib(fork_server) if fork_server else 0),
             notices=self._assembly.notices(),
             engines=engines.asked(self._assembly.engines),
@@ -296,7 +297,7 @@ class Daemon(DaemonApi):
             old.close()
         self._forks.look()
         limit = self._config.daemon.idle_exit
-        stays = self._assembly.plugins() or self._assembly.followed()
+        stays = self._assembly.plugins() or self._assembly.stays_for()
         if limit and not stays and self._server.idle_seconds() > limit:
             self._end("idle")
 

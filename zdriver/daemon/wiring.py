@@ -51,8 +51,8 @@ class Assembly:
     components: list[Component] = field(default_factory=list)
     #: Zellij sessions whose plugin is connected
     plugins: Callable[[], int] = lambda: 0
-    #: what else the daemon stays for, idle or not: sync folders that it follows
-    followed: Callable[[], int] = lambda: 0
+    #: what else the daemon stays for, idle or not
+    stays_for: Callable[[], tuple[str, ...]] = tuple
     #: methods of their own
     extend: list[Callable[[MethodTable], None]] = field(default_factory=list)
     #: what the user should hear about
@@ -180,8 +180,14 @@ def assemble() -> Assembly:
                 *tasks.components,
             ],
             plugins=bridges.count,
-            followed=lambda: (
-                syncing.count() + publishing.pending() + archive.pending() + len(tasks.components)
+            stays_for=lambda: tuple(
+                name
+                for name, how_many in (
+                    ("sync/", syncing.count()),
+                    ("events.url", publishing.pending() + len(tasks.components)),
+                    ("archive.url", archive.pending()),
+                )
+                if how_many
             ),
             engines=engines.healths,
             leaving=bridges.leaving,

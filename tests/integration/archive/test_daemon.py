@@ -87,6 +87,15 @@ def test_by_itself(cli: Cli, home: Home, archived: str) -> None:
         wait(partial(reached, archived, f"Intent {number}"), what="the next run")
 
 
+def test_it_says_that_it_stays(cli: Cli, archived: str) -> None:
+    """A daemon that ended after half an hour without use would not archive each day."""
+    cli("intent", "Refactor database layer")
+    assert cli.data("daemon", "status")["stays_for"] == ["archive.url"]
+    said = cli("daemon", "status").stdout
+    assert "not by itself while it is at work for archive.url" in said
+    assert "without use" not in said
+
+
 def test_missed_while_the_daemon_was_away(cli: Cli, home: Home, archived: str) -> None:
     """What was due meanwhile is done when it is back; what is not due is not."""
     cli("intent", "Before")

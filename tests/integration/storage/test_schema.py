@@ -15,7 +15,7 @@ from tests.integration.storage.conftest import Opens, at
 from zdriver.core.errors import StoreTooNew, Unavailable, ZdriverError
 from zdriver.storage.catalog import Migration, migrations
 from zdriver.storage.postgres.compiling import catalog
-from zdriver.storage.postgres.connection import connect
+from zdriver.storage.postgres.connection import connect, translate
 from zdriver.storage.postgres.migrating import migrate, schema_of
 from zdriver.storage.postgres.store import PostgresStore
 from zdriver.storage.sqlite import SqliteStore
@@ -185,3 +185,18 @@ def test_a_database_in_another_encoding_is_refused(postgres_server: PostgreSql) 
 def test_a_server_that_is_too_old_is_refused(database_url: str) -> None:
     with pytest.raises(Unavailable, match=r"^storage\.url: .* is PostgreSQL \d+\.\d+, zdriver needs 99\.0"):
         connect(at(database_url), oldest=990000)
+
+
+def test_what_lies_before_anothers_event_is_said_to_be_worth_another_try(database_url: str) -> None:
+    """The table refuses it; who gives up in the end hears what happened, not a column's name."""
+    PostgresStore(at(database_url)).close()
+    row = "('1', 'i', 't', 'thing:1', NULL, 's', 0, '')"
+    with psycopg.connect(database_url) as writer, pytest.raises(psycopg.Error) as refused:
+        writer.execute(
+            "INSERT INTO events (sequence, id, type, aggregate, aggregate_seq, subject, at, envelope)"
+            f" VALUES {row}"
+        )
+    said = translate(refused.value, at(database_url))
+    assert isinstance(said, Unavailable)
+    assert said.message == "storage.url: others wrote about the same at each try; nothing was saved"
+    assert said.hint == "do it again"

@@ -138,6 +138,10 @@ def translate(error: BaseException, address: Address) -> ZdriverError:
             f"{address.setting}: the server's disk is full; nothing was saved ({address.shown})",
             hint="make room on the server, then do it again",
         )
+    if isinstance(error, psycopg.errors.NotNullViolation) and error.diag.column_name == "aggregate_seq":
+        return Unavailable(  # `event.append` refuses what would lie before another one's event
+            f"{address.setting}: others wrote about the same at each try; nothing was saved", hint=_AGAIN
+        )
     if isinstance(error, psycopg.errors.IntegrityError):
         of = error.diag.constraint_name or line(error)
         return Conflict(f"the store holds something else already: {of}")

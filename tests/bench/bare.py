@@ -66,7 +66,6 @@ class Saving:
     def statements(self) -> None:
         self._count += 1
         now, id_, request, text = now_us(), new_id(), new_id(), _TEXT.format(self._count)
-        self._run("request.find", key=request)
         self._run("context.open_at", host="h", zellij_session="s", root="/r")
         self._run("entry.current_intent", context_id=self._context)
         self._run("entry.end_intent", context_id=self._context, at=now)

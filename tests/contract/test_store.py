@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 
 import msgspec
 import pytest
 
 from tests.contract.conftest import Ticking
 from zdriver.core.errors import Conflict, Internal, InvalidInput, NotFound, Unavailable
+from zdriver.core.ids import new_id
 from zdriver.events.envelope import unseal
 from zdriver.storage.port import Event, Reading, Row, Store, Transaction
 from zdriver.testing import until
@@ -73,6 +75,10 @@ def test_a_unit_that_fails_takes_no_other_with_it(store: Store) -> None:
     def write(i: int) -> None:
         def unit(tx: Transaction) -> str:
             put(f"k{i}", str(i))(tx)
+            tx.emit(Event(type="k.put", aggregate=f"k:{i % 5}", payload={"id": str(i)}))
+            if i % 6 == 0:  # what waits to be written is written for it
+                mine = tx.all("event.of_aggregate", aggregate=f"k:{i % 5}")
+                assert str(i) in {row["subject"] for row in mine}
             if i % 3 == 0:
                 raise NotFound(str(i))
             return str(i)
@@ -90,6 +96,11 @@ def test_a_unit_that_fails_takes_no_other_with_it(store: Store) -> None:
     assert outcomes == {i: f"not found {i}" if i % 3 == 0 else str(i) for i in range(60)}
     kept = {i for i in range(60) if store.read(get(f"k{i}")) is not None}
     assert kept == {i for i in range(60) if i % 3}
+    events = logged(store, len(kept))
+    assert {int(unseal(row["envelope"]).payload["id"]) for row in events} == kept
+    for aggregate in range(5):
+        of_it = [row["aggregate_seq"] for row in events if row["aggregate"] == f"k:{aggregate}"]
+        assert of_it == list(range(1, len(of_it) + 1))
 
 
 def test_read_then_write_loses_nothing(store: Store) -> None:
@@ -113,8 +124,13 @@ class Answer(msgspec.Struct):
     text: str
 
 
-def test_a_repeated_request_gets_the_first_answer(store: Store) -> None:
+KEYS = pytest.mark.parametrize("key", [lambda: "r", new_id], ids=["any", "id"])
+
+
+@KEYS
+def test_a_repeated_request_gets_the_first_answer(store: Store, key: Callable[[], str]) -> None:
     runs = []
+    r = key()
 
     def unit(tx: Transaction) -> Answer:
         runs.append(1)
@@ -122,11 +138,43 @@ def test_a_repeated_request_gets_the_first_answer(store: Store) -> None:
         return Answer(str(len(runs)))
 
     for _ in range(3):
-        assert store.write(unit, request="r", digest="d", result=Answer) == Answer("1")
+        assert store.write(unit, request=r, digest="d", result=Answer) == Answer("1")
     assert len(runs) == 1
     with pytest.raises(Conflict):
-        store.write(unit, request="r", digest="other", result=Answer)
+        store.write(unit, request=r, digest="other", result=Answer)
     assert store.write(unit, request="r2", digest="d", result=Answer) == Answer("2")
+
+
+def test_a_request_that_comes_again_before_it_was_answered_is_served_once(store: Store) -> None:
+    """Many at once, so that both may be in one transaction, and beside others that fail in it."""
+    keys = [new_id() for _ in range(20)]
+    answers: list[tuple[str, str]] = []
+
+    def unit(tx: Transaction, key: str) -> Answer:
+        put(f"{key}/{new_id()}", key)(tx)
+        return Answer(new_id())
+
+    def ask(key: str) -> None:
+        done = store.write(partial(unit, key=key), lock=[key], request=key, digest="d", result=Answer)
+        answers.append((key, done.text))
+
+    def fail(tx: Transaction) -> None:
+        put("failed", "1")(tx)
+        raise NotFound("no")
+
+    def failing() -> None:
+        for _ in range(10):
+            with suppress(NotFound):
+                store.write(fail)
+
+    threads = [threading.Thread(target=ask, args=(key,)) for key in keys for _ in range(3)]
+    threads.append(threading.Thread(target=failing))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(answers) == 60
+    assert len(set(answers)) == 20
 
 
 def test_a_failed_request_may_be_repeated(store: Store) -> None:
@@ -138,13 +186,16 @@ def test_a_failed_request_may_be_repeated(store: Store) -> None:
     assert store.write(lambda tx: Answer("now"), request="r", digest="d", result=Answer) == Answer("now")
 
 
+@KEYS
 def test_a_repeated_request_is_known_after_reopening(
-    reopen: Callable[[], AbstractContextManager[Store]],
+    reopen: Callable[[], AbstractContextManager[Store]], key: Callable[[], str]
 ) -> None:
-    for _ in range(2):
+    r = key()
+    for again in range(2):
         with reopen() as store:
-            assert store.write(put("a", "1"), request="r", digest="d", result=str) == "1"
+            assert store.write(put("a", "1"), request=r, digest="d", result=str) == "1"
             store.write(put("a", "2"))
+            assert store.read(get("a")) == "2", f"the first answer, not done again ({again})"
 
 
 def test_requests_are_forgotten_after_a_day(

@@ -63,6 +63,12 @@ def statements(engine: str) -> Mapping[str, str]:
     return found
 
 
+def mentioning(engine: str, *tables: str) -> frozenset[str]:
+    """Names of the statements that read or change one of these tables; rather one too many than too few."""
+    words = re.compile(rf"\b({'|'.join(tables)})\b")
+    return frozenset(name for name, sql in statements(engine).items() if words.search(sql))
+
+
 @cache
 def migrations(engine: str) -> tuple[Migration, ...]:
     """The migrations of `engine` from 1 on. Raises Internal when a number is missing or doubled."""

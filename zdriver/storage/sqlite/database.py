@@ -15,6 +15,7 @@ from zdriver.storage.port import Reading
 from zdriver.storage.sqlite.connection import FileDamaged, close_quietly, translate
 from zdriver.storage.sqlite.files import StoreFiles
 from zdriver.storage.sqlite.readers import Drained, ReaderPool
+from zdriver.storage.sqlite.requests import Requests
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Database:
 
     def _start(self, *, thorough: bool) -> None:
         self.connection = self._opener(thorough)
+        self.requests = Requests(self.connection)
         self.opened += 1
         self._wal_pages = 0
         self.connection.set_wal_hook(self._count_pages)

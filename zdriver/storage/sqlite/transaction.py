@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -11,6 +12,7 @@ from zdriver.core.clock import Clock
 from zdriver.core.errors import Internal
 from zdriver.core.ids import new_id
 from zdriver.events.envelope import seal
+from zdriver.storage.catalog import mentioning
 from zdriver.storage.port import Event, Row
 
 #: Statement → its columns. Asked of SQLite once, with the first row that there is: the schema stays.
@@ -19,6 +21,15 @@ Columns = dict[str, tuple[str, ...]]
 #: Run at the end of the batch, all together: at every savepoint FTS5 writes out what it has,
 #: each time as a segment of its own. No unit reads what it put into the search.
 _DEFERRED = frozenset(("search.add", "search.remove"))
+
+
+class Mark(NamedTuple):
+    """Where a batch stands."""
+
+    events: int
+    unwritten: int
+    deferred: int
+    notes: int
 
 
 class SqliteReading:
@@ -90,7 +101,11 @@ class SqliteGlance(SqliteReading):
 
 
 class SqliteTransaction(SqliteReading):
-    """`storage.port.Transaction`."""
+    """`storage.port.Transaction`, of all units of a batch one after the other.
+
+    Events, requests and search words are written together: at its end, or before any is read. Python's
+    lock is let go, and must be waited for, at each statement.
+    """
 
     def __init__(
         self,
@@ -105,46 +120,90 @@ class SqliteTransaction(SqliteReading):
         self._sinks = sinks
         self.emitted = 0  #: events of the current batch
         self.notes: list[tuple[str, str]] = []  #: channel and text, of the current batch
+        self.requests: set[str] = set()  #: of the current batch, that are kept
+        self._events: list[dict[str, Any]] = []
+        self._kept: list[dict[str, Any]] = []
         self._deferred: list[tuple[str, dict[str, Any]]] = []
 
-    def mark(self) -> tuple[int, int, int]:
-        """Where the batch stands, for `back_to`."""
-        return self.emitted, len(self._deferred), len(self.notes)
+    def mark(self) -> Mark:
+        """For `back_to`."""
+        return Mark(self.emitted, len(self._events), len(self._deferred), len(self.notes))
 
-    def back_to(self, mark: tuple[int, int, int]) -> None:
+    def back_to(self, mark: Mark) -> None:
         """A unit is rolled back: nothing of it is left to do."""
-        self.emitted = mark[0]
-        del self._deferred[mark[1] :]
-        del self.notes[mark[2] :]
+        self.emitted = mark.events
+        del self._events[mark.unwritten :]
+        del self._deferred[mark.deferred :]
+        del self.notes[mark.notes :]
 
     def finish(self) -> None:
         """What was put off, before COMMIT. Raises apsw.Error."""
+        self.catch_up()
         for sql, params in self._deferred:
             self._connection.execute(sql, params)
         self._deferred.clear()
+
+    def catch_up(self) -> None:
+        """Write the events and requests of all units so far. Raises apsw.Error."""
+        if self._events:
+            self._append()
+        if self._kept:
+            kept, self._kept = self._kept, []
+            self._connection.executemany(self._sql("request.keep"), kept)
+
+    def one(self, statement: str, /, **params: Any) -> Row | None:
+        self._settle(statement)
+        return super().one(statement, **params)
+
+    def all(self, statement: str, /, **params: Any) -> list[Row]:
+        self._settle(statement)
+        return super().all(statement, **params)
 
     def run(self, statement: str, /, **params: Any) -> int:
         if statement in _DEFERRED:
             self._deferred.append((self._sql(statement), params))
             return 1
+        self._settle(statement)
         self._connection.execute(self._sql(statement), params).fetchall()
         return self._connection.changes()
 
     def emit(self, event: Event) -> None:
         now, id_ = self._clock(), new_id()
-        stored = self.one(
-            "event.append",
-            id=id_,
-            type=event.type,
-            aggregate=event.aggregate,
-            subject=str(event.payload.get("id", "")),
-            at=now,
-            envelope=seal(id_, event.type, now, event.payload),
+        self._events.append(
+            {
+                "id": id_,
+                "type": event.type,
+                "aggregate": event.aggregate,
+                "subject": str(event.payload.get("id", "")),
+                "at": now,
+                "envelope": seal(id_, event.type, now, event.payload),
+            }
         )
-        assert stored is not None
-        for sink in self._sinks:
-            self.run("event.deliver", sink=sink, sequence=stored["sequence"])
         self.emitted += 1
 
     def notify(self, channel: str, text: str) -> None:
         self.notes.append((channel, text))
+
+    def keep(self, request: str, digest: str, result: str) -> None:
+        """The answer that `request` gets when it comes again."""
+        self._kept.append({"key": request, "digest": digest, "result": result, "at": self._clock()})
+        self.requests.add(request)
+
+    def _settle(self, statement: str) -> None:
+        """What was put off, where this statement would see it."""
+        if (self._events or self._kept) and statement in _seeing():
+            self.catch_up()
+
+    def _append(self) -> None:
+        events, self._events = self._events, []
+        newest = super().one("event.newest") if self._sinks else None
+        self._connection.executemany(self._sql("event.append"), events)
+        for sink in self._sinks:
+            after = (newest and newest["sequence"]) or 0
+            self._connection.execute(self._sql("event.deliver_after"), {"sink": sink, "after": after})
+
+
+@cache
+def _seeing() -> frozenset[str]:
+    """Names of the statements that read or change what is put off."""
+    return mentioning("sqlite", "events", "deliveries", "requests")

@@ -184,6 +184,9 @@ class Writer:
             raise self._lost(connection, translate(error, connection)) from error
         except _BatchLost as lost:
             raise self._lost(connection, lost.error) from lost
+        except Exception as error:  # what a unit put off is nothing that can be written
+            log.exception("what %d writes put off", len(batch))
+            raise self._lost(connection, Internal(repr(error))) from error
 
     def _attempt(
         self, connection: apsw.Connection, batch: list[Job], *, gather: bool, savepoints: bool
@@ -205,6 +208,9 @@ class Writer:
             batch.append(more)
             unit(tx, more, blocked)
         tx.finish()
+        self._database.requests.add(
+            tx.requests
+        )  # before: a commit that fails may be on the disk all the same
         connection.execute("COMMIT")
         return tx
 
@@ -251,7 +257,9 @@ class Writer:
 
     def _guarded(self, tx: SqliteTransaction, job: Job, blocked: bool) -> None:
         """The same in a savepoint, which takes back what a unit that fails has written."""
-        connection, mark = self._database.connection, tx.mark()
+        connection = self._database.connection
+        tx.catch_up()  # what others put off is not of this savepoint
+        mark = tx.mark()
         connection.execute("SAVEPOINT unit")
         try:
             self._unit(tx, job, blocked)
@@ -276,7 +284,8 @@ class Writer:
         assert job.unit is not None
         if not job.request:
             return job.unit(tx)
-        known = tx.one("request.find", key=job.request)
+        new = job.request not in tx.requests and self._database.requests.is_new(job.request)
+        known = None if new else tx.one("request.find", key=job.request)
         if known is not None:
             if known["digest"] != job.digest:
                 raise Conflict(
@@ -284,8 +293,7 @@ class Writer:
                 )
             return msgspec.json.decode(known["result"], type=job.result or Any)
         value = job.unit(tx)
-        result = msgspec.json.encode(value).decode()
-        tx.run("request.keep", key=job.request, digest=job.digest, result=result, at=tx.now())
+        tx.keep(job.request, job.digest, msgspec.json.encode(value).decode())
         return value
 
     def _upkeep(self, *, idle: bool) -> None:

@@ -13,10 +13,12 @@ LEFT JOIN claims c ON c.worktree_id = w.id AND c.ended_at IS NULL
 WHERE w.id = :worktree_id
 
 -- name: beside
-SELECT w.id AS worktree_id, w.name AS worktree, w.path,
+SELECT w.id AS worktree_id, w.name AS worktree, w.path, w.branch, w.state, w.removed_at,
+    CASE WHEN r.trunk = '' THEN r.git_dir ELSE r.trunk END AS repo,
     c.id, c.agent, c.token, c.host, c.pid, c.session, c.lease, c.claimed_at, c.expires_at,
     c.ended_at, c.ended, c.reason,
-    (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id AND q.until > :now) AS waiting
+    (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id AND q.until > :now) AS waiting,
+    (SELECT count(*) FROM claim_waiters q WHERE q.worktree_id = w.id) AS places
 FROM worktrees here
 JOIN repos r ON r.id = here.repo_id
 JOIN worktrees w ON w.repo_id = here.repo_id AND w.name = :name AND w.removed_at IS NULL

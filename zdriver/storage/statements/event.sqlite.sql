@@ -7,7 +7,9 @@ VALUES (
     COALESCE((SELECT MAX(aggregate_seq) FROM events WHERE aggregate = :aggregate), 0) + 1,
     :subject, :at, :envelope
 )
-RETURNING sequence
+
+-- name: deliver_after
+INSERT INTO deliveries (sink, sequence) SELECT :sink, sequence FROM events WHERE sequence > :after
 
 -- name: after
 SELECT sequence, id, type, aggregate, aggregate_seq, at, envelope

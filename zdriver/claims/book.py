@@ -9,7 +9,7 @@ it, before anybody else is heard.
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from zdriver.claims import rows, rules
 from zdriver.claims.model import Claim, Ended
@@ -35,24 +35,45 @@ class Who(TypedDict):
     session: str
 
 
+class Work(NamedTuple):
+    """What a claim is about."""
+
+    id: str  #: of the worktree
+    key: str  #: what its work is called on all machines; "" in a store of one
+
+
+class Beside(NamedTuple):
+    """The same, where nobody else uses the store and it is yet to be found: a whole name."""
+
+    top: str  #: of a worktree beside it
+    name: str
+
+
+class NotBeside(Exception):
+    """There is none of that name."""
+
+
 class Book:
     """`granted` names the tickets whose turn came: their bells are rung after the commit."""
 
-    def __init__(self, tx: Transaction, worktree_id: str, *, host: str) -> None:
-        """Raises NotFound for a worktree that is not in the store."""
+    def __init__(self, tx: Transaction, about: Work | Beside, *, host: str) -> None:
+        """Raises NotFound for a worktree that is not in the store, NotBeside."""
         self.tx = tx
-        self.worktree_id = worktree_id
         self.host = host
         self.now = tx.now()
         self.granted: list[str] = []
-        self._load()
+        self._load(about)
 
-    def _load(self) -> None:
-        row = self.tx.one("claim.current", worktree_id=self.worktree_id, now=self.now)
-        if row is None:
+    def _load(self, about: Work | Beside) -> None:
+        if isinstance(about, Beside):
+            row = self.tx.one("claim.beside", host=self.host, now=self.now, top=about.top, name=about.name)
+            if row is None:
+                raise NotBeside
+        elif (row := self.tx.one("claim.current", worktree_id=about.id, now=self.now)) is None:
             raise NotFound(
                 "there is no such worktree any more", hint="`zdriver worktree list` shows those there are"
             )
+        self.worktree_id = str(row.get("own_worktree_id", row["worktree_id"]))
         #: The worktree that was asked for; a store of one machine says it once.
         self._own: Row = {name: row.get(f"own_{name}", row[name]) for name in _PLACE}
         self._row: Row = row
@@ -61,6 +82,11 @@ class Book:
     def claim(self) -> Claim | None:
         """Whose it is; after `settle` that one's lease runs."""
         return None if self._row["id"] is None else rows.claim(self._row)
+
+    @property
+    def name(self) -> str:
+        """The worktree's, on whichever machine."""
+        return str(self._row["worktree"])
 
     @property
     def removed(self) -> bool:
@@ -118,7 +144,7 @@ class Book:
         self.tx.run("claim.fence", worktree_id=at, token=won["token"])
         if self._row["places"]:
             self._leave_queue(agent)
-            self._load()
+            self._load(Work(self.worktree_id, ""))
         else:  # nobody waits: it is as it was written
             times = {"lease": lease, "claimed_at": self.now, "expires_at": self.now + lease}
             self._row |= {**asked, **times, **won, "ended_at": None, "ended": "", "reason": ""}

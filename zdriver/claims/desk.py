@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from zdriver.claims import rules
-from zdriver.claims.book import Book
-from zdriver.claims.finding import Work, work
+from zdriver.claims.book import Beside, Book, Work
+from zdriver.claims.finding import work
 from zdriver.claims.keeper import Keeper
 from zdriver.claims.ledger import CHANNEL, Ledger, Outcome
 from zdriver.claims.waiting import Bells
@@ -33,15 +33,15 @@ class Desk:
 
     def write(
         self,
-        work: Work,
+        about: Work | Beside,
         unit: Callable[[Book], Outcome],
         request: str = "",
         *asked: str | int,
         settle: bool = True,
         timeout: float = 5.0,
     ) -> Outcome:
-        """And wake whom it concerns. timeout: seconds to wait while others write."""
-        done = self.ledger.write(work.id, unit, request, *asked, key=work.key, settle=settle, timeout=timeout)
+        """And wake whom it concerns. timeout: seconds to wait while others write. Raises NotBeside."""
+        done = self.ledger.write(about, unit, request, *asked, settle=settle, timeout=timeout)
         self.bells.ring(done.granted)
         if done.granted:
             self.keeper.within(rules.PICK_UP)

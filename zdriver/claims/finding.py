@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from zdriver.claims.book import Beside, Work
 from zdriver.claims.ledger import Ledger, at
 from zdriver.core import caller
 from zdriver.core.errors import NotFound
@@ -16,13 +17,6 @@ class Find(Protocol):
     """Which worktree a name means to who stands in `cwd`. Raises NotFound, Ambiguous."""
 
     def __call__(self, name: str = "", cwd: str = "") -> tuple[Repo, Worktree]: ...
-
-
-class Work(NamedTuple):
-    """What a claim is about."""
-
-    id: str  #: of the worktree
-    key: str  #: what its work is called on all machines; "" in a store of one
 
 
 class Meant(NamedTuple):
@@ -40,10 +34,19 @@ class Meant(NamedTuple):
 class Finding:
     """Thread-safe."""
 
-    def __init__(self, ledger: Ledger, find: Find, *, host: str) -> None:
+    def __init__(self, ledger: Ledger, find: Find, *, host: str, shared: bool) -> None:
+        """shared: whether other machines use the store, so that the work has to be known to be locked."""
         self._ledger = ledger
         self._find = find
         self._host = host
+        self._shared = shared
+
+    def beside(self, name: str, cwd: str) -> Beside | None:
+        """What is to be looked for by who writes; None: by `meant`, before that."""
+        if self._shared or not name or not name.isprintable():
+            return None
+        top = worktree_top(cwd or caller.cwd())
+        return None if top is None else Beside(top, name)
 
     def meant(self, name: str, cwd: str) -> Meant:
         """Most often it is a whole name, asked for in a worktree beside it: one statement knows all.

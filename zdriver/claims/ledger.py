@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from zdriver.claims import rows, rules
-from zdriver.claims.book import Book
+from zdriver.claims.book import Beside, Book, Work
 from zdriver.claims.model import Claim
 from zdriver.claims.steady import ClockMoved, Steady
 from zdriver.core.clock import to_datetime
@@ -29,6 +29,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     holder: Claim | None = None  #: who has it, where that was in the way
     lost: Claim | None = None  #: the asker's own, that ended before
     by: str = ""  #: who had it next
+    pid: int = 0  #: of whom the asker's claim was before, on this machine
+    worktree_id: str = ""
+    worktree: str = ""  #: its name
     now: int = 0
     ticket: str = ""
     ahead: int = 0
@@ -134,35 +137,35 @@ class Ledger:
 
     def write(
         self,
-        worktree_id: str,
+        about: Work | Beside,
         unit: Callable[[Book], Outcome],
         request: str = "",
         *asked: str | int,
-        key: str = "",
         settle: bool = True,
         timeout: float = 5.0,
     ) -> Outcome:
-        """
-        key      what `claim.current` calls the work of that worktree; "": it is of one machine
-        timeout  seconds to wait while others write
-        """
+        """timeout: seconds to wait while others write. Raises NotBeside."""
 
         def run(tx: Transaction) -> Outcome:
             self._look_at_clock(tx.now())
-            book = Book(tx, worktree_id, host=self._host)
+            book = Book(tx, about, host=self._host)
             if settle:
                 book.settle()
             done = unit(book)
             for ticket in book.granted:
                 if not self._waits_here(ticket):  # whom this process cannot wake by itself
                     tx.notify(CHANNEL, ticket)
-            return msgspec.structs.replace(done, granted=tuple(book.granted), now=book.now)
+            found = {"worktree_id": book.worktree_id, "worktree": book.name}
+            return msgspec.structs.replace(done, granted=tuple(book.granted), now=book.now, **found)
+
+        # A store of one machine has no use for the lock, and there alone the work is yet to be found.
+        lock = [] if isinstance(about, Beside) else [f"claim:{about.key or about.id}"]
 
         while True:
             try:
                 return self._store.write(
                     run,
-                    lock=[f"claim:{key or worktree_id}"],
+                    lock=lock,
                     request=request,
                     digest=rows.digest("claims", *asked) if request else "",
                     result=Outcome,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
 from zdriver.claims import rows, rules
-from zdriver.claims.book import FIRST, Book, Who
+from zdriver.claims.book import FIRST, Book, NotBeside, Who
 from zdriver.claims.desk import Desk
-from zdriver.claims.finding import Find, Finding, Meant, work
+from zdriver.claims.finding import Find, Finding, work
 from zdriver.claims.ledger import Outcome
 from zdriver.claims.model import Claim, Turn
 from zdriver.claims.steady import steady_us
@@ -41,7 +42,7 @@ class ClaimsService:
         self.keeper = self.desk.keeper
         self.guard = self._ledger = self.desk.ledger
         self._turns = Turns(self.desk)
-        self._meant = Finding(self._ledger, find, host=self._host).meant
+        self._finding = Finding(self._ledger, find, host=self._host, shared=store.shared)
 
     # ---- holding ------------------------------------------------------------------------
 
@@ -57,20 +58,20 @@ class ClaimsService:
         request: str = "",
     ) -> Claim:
         agent, length, who = _asker(agent, lease, pid, session)
-        worktree = self._meant(name, cwd)
 
         def unit(book: Book) -> Outcome:
-            if book.claim is not None and book.claim.agent == agent:
-                return Outcome(claim=book.again(lease=length, here=True, **who))
-            taken = book.take(id=new_id(), agent=agent, lease=length, **who)
-            return Outcome(claim=taken, holder=book.claim)
+            there = book.claim
+            if there is None:
+                taken = book.take(id=new_id(), agent=agent, lease=length, **who)
+                return Outcome(claim=taken, holder=None if taken else book.claim)
+            if there.agent != agent:
+                return Outcome(holder=there)
+            was = there.pid if there.host == self._host else None
+            return Outcome(claim=book.again(lease=length, here=True, **who), pid=was or 0)
 
-        before = self._ledger.holder(worktree.id, worktree.found)
-        if before is not None and before.agent != agent and not request:
-            self._refuse_held(before)
-        asked = ("claim", worktree.id, agent, length)
-        held = self._held(self.desk.write(worktree.work, unit, request, *asked), worktree)
-        if held.again and before is not None and self._left(before):
+        done = self._write(unit, name, cwd, request, "claim", agent, length)
+        held = _held(done)
+        if held.again and done.pid and not self._alive(done.pid):
             # Its process was killed: whoever claims it again is the one to release it.
             return msgspec.structs.replace(held, again=False)
         return held
@@ -89,18 +90,17 @@ class ClaimsService:
     ) -> Claim:
         agent, length, who = _asker(agent, lease, pid, session)
         reason = rules.reason(reason)
-        worktree = self._meant(name, cwd)
 
         def unit(book: Book) -> Outcome:
-            if book.claim is not None and book.claim.agent == agent:
+            there = book.claim
+            if there is not None and there.agent == agent:
                 return Outcome(claim=book.again(lease=length, here=True, **who))
-            if book.claim is not None:
+            if there is not None:
                 book.end("taken", reason=reason, by=agent)
             taken = book.take(id=new_id(), agent=agent, lease=length, seq=FIRST, **who)
-            return Outcome(claim=taken, holder=book.claim)
+            return Outcome(claim=taken, holder=None if taken else book.claim)
 
-        asked = ("take", worktree.id, agent, length, reason)
-        return self._held(self.desk.write(worktree.work, unit, request, *asked), worktree)
+        return _held(self._write(unit, name, cwd, request, "take", agent, length, reason))
 
     def renew(
         self,
@@ -113,34 +113,31 @@ class ClaimsService:
         request: str = "",
     ) -> Claim:
         agent, length, who = _asker(agent, lease, 0, "")
-        worktree = self._meant(name, cwd)
 
         def unit(book: Book) -> Outcome:
-            mine = book.claim is not None and book.claim.agent == agent
-            if not mine or (token and book.claim and book.claim.token != token):
-                return Outcome(holder=book.claim)
+            there = book.claim
+            if there is None or there.agent != agent or token not in (0, there.token):
+                return Outcome(holder=there)
             return Outcome(claim=book.again(lease=length, **who))
 
-        done = self.desk.write(worktree.work, unit, request, "renew", worktree.id, agent, token, length)
-        return self._mine(done, worktree, agent, token)
+        done = self._write(unit, name, cwd, request, "renew", agent, token, length)
+        return self._mine(done, agent, token)
 
     def release(
         self, name: str, *, token: int = 0, cwd: str = "", agent: str = "", request: str = ""
     ) -> Claim:
         agent = rules.agent(agent or caller.agent())
-        worktree = self._meant(name, cwd)
 
         def unit(book: Book) -> Outcome:
-            mine = book.claim is not None and book.claim.agent == agent
-            if not mine or (token and book.claim and book.claim.token != token):
-                return Outcome(holder=book.claim)
+            there = book.claim
+            if there is None or there.agent != agent or token not in (0, there.token):
+                return Outcome(holder=there)
             ended = book.end("released")
             book.settle()
             return Outcome(claim=ended)
 
-        asked = ("release", worktree.id, agent, token)
-        done = self.desk.write(worktree.work, unit, request, *asked, timeout=rules.ASK)
-        return self._mine(done, worktree, agent, token)
+        done = self._write(unit, name, cwd, request, "release", agent, token, timeout=rules.ASK)
+        return self._mine(done, agent, token)
 
     def beat(self, id: str, *, lease: float = 0.0) -> Claim:
         row = self._ledger.by_id(id)
@@ -183,7 +180,7 @@ class ClaimsService:
         if not 0 <= seconds <= rules.ASK:
             raise InvalidInput(f"seconds is {seconds:g}", hint=f"0 to {rules.ASK:g}, then ask again")
         ticket = rules.ticket(ticket) if ticket else new_id()
-        meant = self._meant(name, cwd)
+        meant = self._finding.meant(name, cwd)
         return self._turns.wait(
             meant.work, ticket, agent=agent, lease=length, who=who, seconds=seconds, line=line
         )
@@ -195,7 +192,7 @@ class ClaimsService:
 
     def check(self, name: str, *, token: int = 0, cwd: str = "", agent: str = "") -> Claim | None:
         agent = agent or caller.agent()
-        worktree = self._meant(name, cwd)
+        worktree = self._finding.meant(name, cwd)
         return self._ledger.judged(*worktree.found, agent=agent, token=token)
 
     def list(
@@ -203,7 +200,7 @@ class ClaimsService:
     ) -> tuple[Claim, ...]:
         if not 1 <= limit <= rules.LIMIT_MAX:
             raise InvalidInput(f"the limit is {limit}", hint=f"give 1 to {rules.LIMIT_MAX}")
-        of = self._meant(name, cwd).id if name else ""
+        of = self._finding.meant(name, cwd).id if name else ""
 
         def unit(tx: Reading) -> list[Row]:
             if all:
@@ -212,35 +209,38 @@ class ClaimsService:
 
         return tuple(rows.claim(row) for row in self._ledger.read(unit))
 
-    # ---- answers ------------------------------------------------------------------------
+    # ---- inside -------------------------------------------------------------------------
 
-    def _left(self, claim: Claim) -> bool:
-        return claim.pid is not None and claim.host == self._host and not self._alive(claim.pid)
+    def _write(
+        self,
+        unit: Callable[[Book], Outcome],
+        name: str,
+        cwd: str,
+        request: str,
+        *asked: str | int,
+        timeout: float = 5.0,
+    ) -> Outcome:
+        """Where it can be, what `name` means is found by the transaction that writes: one look fewer.
 
-    def _refuse_held(self, holder: Claim) -> None:
-        raise rules.held(holder, to_datetime(self._ledger.read(lambda tx: tx.now())))
+        Raises NotFound, Ambiguous.
+        """
+        asked = (*asked, name, cwd)
+        if (beside := self._finding.beside(name, cwd)) is not None:
+            with suppress(NotBeside):
+                return self.desk.write(beside, unit, request, *asked, timeout=timeout)
+        work = self._finding.meant(name, cwd).work
+        return self.desk.write(work, unit, request, *asked, timeout=timeout)
 
-    def _held(self, done: Outcome, worktree: Meant) -> Claim:
-        """What was asked for, or who has it instead."""
-        if done.claim is not None:
-            return done.claim
-        if done.holder is not None:
-            raise rules.held(done.holder, to_datetime(done.now))
-        raise Conflict(
-            f"{worktree.name} is being made or removed",
-            hint="`zdriver worktree repair` settles what was killed",
-        )
-
-    def _mine(self, done: Outcome, worktree: Meant, agent: str, token: int) -> Claim:
+    def _mine(self, done: Outcome, agent: str, token: int) -> Claim:
         if done.claim is not None:
             return done.claim
         if token:
-            self._ledger.refuse_token(worktree.id, token, agent)
+            self._ledger.refuse_token(done.worktree_id, token, agent)
         if done.holder is not None and done.holder.agent != agent:
             raise rules.held(done.holder, to_datetime(done.now))
         if token:
-            raise rules.stale(worktree.name, token)
-        raise NotFound(f"nobody holds {worktree.name}", hint=f"claim it: `zdriver claim {worktree.name}`")
+            raise rules.stale(done.worktree, token)
+        raise NotFound(f"nobody holds {done.worktree}", hint=f"claim it: `zdriver claim {done.worktree}`")
 
     @staticmethod
     def _lost(book: Book, id_: str) -> Outcome:
@@ -248,6 +248,17 @@ class ClaimsService:
         assert row is not None
         after = book.tx.one("claim.after_token", worktree_id=book.worktree_id, token=row["token"])
         return Outcome(lost=rows.claim(row), by=after["agent"] if after else "")
+
+
+def _held(done: Outcome) -> Claim:
+    """What was asked for, or who has it instead."""
+    if done.claim is not None:
+        return done.claim
+    if done.holder is not None:
+        raise rules.held(done.holder, to_datetime(done.now))
+    raise Conflict(
+        f"{done.worktree} is being made or removed", hint="`zdriver worktree repair` settles what was killed"
+    )
 
 
 def _asker(agent: str, lease: float, pid: int, session: str) -> tuple[str, int, Who]:

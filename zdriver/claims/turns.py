@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 from zdriver.claims import rules
-from zdriver.claims.book import Book, Who
+from zdriver.claims.book import Book, Who, Work
 from zdriver.claims.desk import Desk
-from zdriver.claims.finding import Work, work
+from zdriver.claims.finding import work
 from zdriver.claims.ledger import Outcome
 from zdriver.claims.model import Claim, Turn
 from zdriver.claims.waiting import Bell

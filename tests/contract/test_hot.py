@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -210,6 +211,31 @@ def test_scripts_that_were_forgotten_are_loaded_again(hot: RedisHot, plain: redi
     plain.script_flush()
     assert hot.save([view]) == []
     assert list(hot.find(SITE.key)) == [view]
+
+
+def test_who_may_not_wait_does_not_even_ask_one_that_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        hot = RedisHot(Address(setting="context.url", scheme="redis", url=url), host="one")
+        assert list(hot.find(SITE.key)) == []
+        assert hot.health().state == "down"
+        assert asked(silent) == 1
+        for _ in range(20):
+            assert list(hot.find(SITE.key)) == []
+        assert asked(silent) == 0
+        hot.close()
+
+
+def asked(silent: socket.socket) -> int:
+    """How many connections were begun since the last look."""
+    count = 0
+    while True:
+        try:
+            silent.accept()[0].close()
+        except BlockingIOError:
+            return count
+        count += 1
 
 
 def test_its_health_has_figures(hot: RedisHot) -> None:

@@ -134,7 +134,7 @@ def test_one_that_hangs_keeps_nobody_waiting(desk: Machine, server: Redis, plain
         for number in range(MANY):
             desk.milestone(f"step {number}", "work")
         soon(lambda: desk.hot.health().state == "down", "it is said to be down")
-        # Now nobody even tries: what is asked of it in the way of a command is answered at once.
+        # tests/contract/test_hot.py shows that nobody even tries now
         assert list(desk.hot.find(desk.sites.of(desk.root).key)) == []
     finally:
         server.resume()

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from zdriver.claims import rules
 from zdriver.claims.model import Claim, Turn
+from zdriver.cli.completing import completing
 from zdriver.cli.options import GIVEN, complete_worktrees, examples, json_option
 from zdriver.cli.output import answer, dim, green, home_relative, hush, note, plural, printable, table
 from zdriver.cli.services import services
-from zdriver.core.errors import InvalidInput, ZdriverError
+from zdriver.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from zdriver.library import Driver
 
 
-def _complete_claimed(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    try:
-        with services(start=False) as driver:
-            held = driver.claims.list()
-    except (ZdriverError, OSError):
-        return []  # completion never prints an error
-    return [
-        CompletionItem(claim.worktree, help=claim.agent)
-        for claim in held
-        if claim.worktree.startswith(incomplete)
-    ]
+def _claimed(driver: Driver) -> Iterator[tuple[str, str]]:
+    for claim in driver.claims.list():
+        yield claim.worktree, claim.agent
 
 
 _agent_option = click.option(
@@ -144,7 +139,7 @@ def _held(claim: Claim) -> str:
         "zdriver release feat-user-auth --agent claude-1",
     )
 )
-@click.argument("name", type=GIVEN, shell_complete=_complete_claimed)
+@click.argument("name", type=GIVEN, shell_complete=completing(_claimed))
 @_agent_option
 @click.option("--token", type=click.IntRange(1, 2**63 - 1), help="Only the claim with this token.")
 @json_option

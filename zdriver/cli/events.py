@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from click.shell_completion import CompletionItem
 
 from zdriver.cli import eventwords
+from zdriver.cli.completing import completing
 from zdriver.cli.groups import Entry, LazyGroup
 from zdriver.cli.options import GIVEN, examples, json_option
 from zdriver.cli.output import answer, dim, note, printable, settings, width, yellow
@@ -26,23 +26,19 @@ from zdriver.rpc.events_api import Logged
 
 if TYPE_CHECKING:
     from zdriver.cli.tailing import WholeLines
+    from zdriver.library import Driver
 
 #: Cells of a type: the longest of them fits.
 _TYPE = 20
 _CURSOR_MAX = 2**63 - 1
 
 
-def _complete_types(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
+def _types(driver: Driver) -> Iterator[tuple[str, str]]:
     """Of the newest events, and their groups."""
-    try:
-        with services(start=False) as driver:
-            found = {each.event.event_type for each in driver.events.list(limit=1000, latest=True)}
-    except (ZdriverError, OSError):
-        return []  # completion never prints an error
+    found = {each.event.event_type for each in driver.events.list(limit=1000, latest=True)}
     groups = {f"{each.partition('.')[0]}.*" for each in found}
-    return [CompletionItem(each) for each in sorted(found | groups) if each.startswith(incomplete)]
+    for each in sorted(found | groups):
+        yield each, ""
 
 
 _types_option = click.option(
@@ -51,7 +47,7 @@ _types_option = click.option(
     metavar="TYPE",
     multiple=True,
     type=GIVEN,
-    shell_complete=_complete_types,
+    shell_complete=completing(_types),
     help="Only these: worktree.created, 'claim.*'; may be given many times.",
 )
 _after_option = click.option(

@@ -10,18 +10,19 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
+from zdriver.cli.completing import completing
 from zdriver.cli.options import GIVEN, examples, json_option
 from zdriver.cli.output import answer, dim, note, plural, printable, progress, red, table, yellow
 from zdriver.cli.services import services
 from zdriver.core.config import load_config
 from zdriver.core.engines import Address, address
-from zdriver.core.errors import Unavailable, ZdriverError
+from zdriver.core.errors import Unavailable
 from zdriver.events.relay.failures import Failed
 
 if TYPE_CHECKING:
     from zdriver.events.audit.component import Audit
+    from zdriver.library import Driver
 
 
 @click.command(
@@ -69,19 +70,9 @@ def _moment(at: datetime, now: datetime) -> str:
     return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
-def _complete_failed(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    try:
-        with services(start=False) as driver:
-            found = driver.events.failed()
-    except (ZdriverError, OSError):
-        return []  # completion never prints an error
-    return [
-        CompletionItem(str(each.cursor), help=f"{each.type}: {each.error}")
-        for each in found
-        if str(each.cursor).startswith(incomplete)
-    ]
+def _refused(driver: Driver) -> Iterator[tuple[str, str]]:
+    for each in driver.events.failed():
+        yield str(each.cursor), f"{each.type}: {each.error}"
 
 
 @click.command(
@@ -91,7 +82,7 @@ def _complete_failed(
         "zdriver events retry --all",
     ),
 )
-@click.argument("ids", metavar="[CURSOR|ID]...", nargs=-1, type=GIVEN, shell_complete=_complete_failed)
+@click.argument("ids", metavar="[CURSOR|ID]...", nargs=-1, type=GIVEN, shell_complete=completing(_refused))
 @click.option("--all", "everything", is_flag=True, help="All that `zdriver events failed` lists.")
 @json_option
 def retry(ids: Sequence[str], everything: bool) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
+from zdriver.cli.completing import completing
 from zdriver.cli.output import Settings
-from zdriver.core.errors import ZdriverError
+
+if TYPE_CHECKING:
+    from zdriver.library import Driver
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -107,14 +110,6 @@ def context_option(command: F) -> F:
     )(command)
 
 
-def _quietly(find: Callable[[], list[CompletionItem[str]]]) -> list[CompletionItem[str]]:
-    """Completion never prints an error: a shell would show it inside the user's line."""
-    try:
-        return find()
-    except (ZdriverError, OSError):
-        return []
-
-
 def complete_files(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
@@ -122,73 +117,35 @@ def complete_files(
     return [CompletionItem(incomplete, type="file")]
 
 
-def complete_contexts(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    from zdriver.cli.services import services
+def _contexts(driver: Driver) -> Iterator[tuple[str, str]]:
     from zdriver.core.ids import short
 
-    def find() -> list[CompletionItem[str]]:
-        with services(start=False) as driver:
-            found = driver.context.contexts()
-        return [
-            CompletionItem(short(c.id), help=f"{c.root} {c.zellij_session}".strip())
-            for c in found
-            if short(c.id).startswith(incomplete)
-        ]
-
-    return _quietly(find)
+    for each in driver.context.contexts():
+        yield short(each.id), f"{each.root} {each.zellij_session}".strip()
 
 
-def complete_entries(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    from zdriver.cli.services import services
+def _entries(driver: Driver) -> Iterator[tuple[str, str]]:
     from zdriver.core.ids import short
 
-    def find() -> list[CompletionItem[str]]:
-        with services(start=False) as driver:
-            found = driver.context.history(limit=50)
-        return [
-            CompletionItem(short(e.id), help=f"{e.type}: {e.text[:50]}")
-            for e in found
-            if short(e.id).startswith(incomplete)
-        ]
-
-    return _quietly(find)
+    for each in driver.context.history(limit=50):
+        yield short(each.id), f"{each.type}: {each.text[:50]}"
 
 
-def complete_generations(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    from zdriver.cli.services import services
-
-    def find() -> list[CompletionItem[str]]:
-        with services(start=False) as driver:
-            found = driver.snapshot.list(limit=50)
-        return [
-            CompletionItem(str(s.generation), help=f"{s.zellij_session}: {s.tabs} tabs, {s.panes} panes")
-            for s in found
-            if str(s.generation).startswith(incomplete)
-        ]
-
-    return _quietly(find)
+def _generations(driver: Driver) -> Iterator[tuple[str, str]]:
+    for each in driver.snapshot.list(limit=50):
+        yield str(each.generation), f"{each.zellij_session}: {each.tabs} tabs, {each.panes} panes"
 
 
-def complete_worktrees(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    """Names of this repository's worktrees; by a part of the name where none begins so."""
-    from zdriver.cli.services import services
+def _worktrees(driver: Driver) -> Iterator[tuple[str, str]]:
+    for line in driver.worktrees.list(conditions=False):
+        yield line.worktree.name, line.worktree.branch
 
-    def find() -> list[CompletionItem[str]]:
-        with services(start=False) as driver:
-            found = [line.worktree for line in driver.worktrees.list(conditions=False)]
-        begun = [each for each in found if each.name.startswith(incomplete)]
-        within = [each for each in found if incomplete.casefold() in each.name.casefold()]
-        return [CompletionItem(each.name, help=each.branch) for each in begun or within]
 
-    return _quietly(find)
+complete_contexts = completing(_contexts)
+complete_entries = completing(_entries)
+complete_generations = completing(_generations)
+#: Of this repository; by a part of the name where none begins so.
+complete_worktrees = completing(_worktrees, or_else=lambda name, typed: typed.casefold() in name.casefold())
 
 
 def _or_none(_ctx: click.Context, _param: click.Parameter, value: int | None) -> int:

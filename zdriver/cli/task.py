@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 import msgspec
-from click.shell_completion import CompletionItem
 
+from zdriver.cli.completing import completing
 from zdriver.cli.options import GIVEN, examples, json_option
 from zdriver.cli.output import age, answer, bold, dim, note, plural, printable, table
 from zdriver.cli.services import services
-from zdriver.core.errors import ZdriverError
 from zdriver.core.ids import short
 from zdriver.tasks.model import State, Task
+
+if TYPE_CHECKING:
+    from zdriver.library import Driver
 
 STATES = ("queued", "taken", "done")
 _MARKS = {"queued": "·", "taken": "▶", "done": "✓"}
 
 
-def _complete_tasks(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    try:
-        with services(start=False) as driver:
-            found = driver.tasks.list(limit=50)
-    except (ZdriverError, OSError):
-        return []  # completion never prints an error
-    return [
-        CompletionItem(short(each.id), help=f"{each.state}: {each.title[:50]}")
-        for each in found
-        if short(each.id).startswith(incomplete)
-    ]
+def _known(driver: Driver) -> Iterator[tuple[str, str]]:
+    for each in driver.tasks.list(limit=50):
+        yield short(each.id), f"{each.state}: {each.title[:50]}"
 
 
 @click.group(
@@ -68,7 +63,7 @@ def list_(state: State | None, limit: int) -> None:
 
 
 @task.command("show", epilog=examples("zdriver task show 3f2a91bc     the end of its id does"))
-@click.argument("id_", metavar="ID", type=GIVEN, shell_complete=_complete_tasks)
+@click.argument("id_", metavar="ID", type=GIVEN, shell_complete=completing(_known))
 @json_option
 def show(id_: str) -> None:
     """Show one task, with all that came with it."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
+from zdriver.cli.completing import completing
 from zdriver.cli.hooking import run_hook
 from zdriver.cli.options import GIVEN, examples, json_option
 from zdriver.cli.output import bold, dim, green, note, printable, settings, yellow
@@ -18,6 +18,9 @@ from zdriver.cli.worktree_words import TIMEOUT, finished_anyway, received, tell,
 from zdriver.core.errors import InvalidInput, ZdriverError
 from zdriver.worktrees.model import Added
 from zdriver.worktrees.names import title
+
+if TYPE_CHECKING:
+    from zdriver.library import Driver
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,17 +49,9 @@ def _options(command: F) -> F:
     return command
 
 
-def _complete_types(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    try:
-        with services(start=False) as driver:
-            types = driver.worktrees.types()
-    except (ZdriverError, OSError):
-        return []  # completion never prints an error
-    return [
-        CompletionItem(each.name, help=each.description) for each in types if each.name.startswith(incomplete)
-    ]
+def _types(driver: Driver) -> Iterator[tuple[str, str]]:
+    for each in driver.worktrees.types():
+        yield each.name, each.description
 
 
 @click.command(
@@ -66,7 +61,7 @@ def _complete_types(
         "zdriver worktree add exp cache --branch try/cache --no-cd",
     )
 )
-@click.argument("type", shell_complete=_complete_types)
+@click.argument("type", shell_complete=completing(_types))
 @_options
 def add(type: str, name: str, **options: Any) -> None:
     _add(type, name, **options)

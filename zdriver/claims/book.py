@@ -73,9 +73,10 @@ class Book:
             raise NotFound(
                 "there is no such worktree any more", hint="`zdriver worktree list` shows those there are"
             )
-        self.worktree_id = str(row.get("own_worktree_id", row["worktree_id"]))
         #: The worktree that was asked for; a store of one machine says it once.
-        self._own: Row = {name: row.get(f"own_{name}", row[name]) for name in _PLACE}
+        own = "own_" if "own_path" in row else ""
+        self._own: Row = {name: row[own + name] for name in _PLACE}
+        self.worktree_id = str(self._own["worktree_id"])
         self._row: Row = row
 
     @property

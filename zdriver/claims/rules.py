@@ -50,7 +50,7 @@ def _line(given: str, what: str, longest: int, *, hint: str) -> str:
         raise InvalidInput(f"the {what} is empty", hint=hint)
     if len(line) > longest:
         raise InvalidInput(f"the {what} has more than {longest} characters", hint=hint)
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in line):
+    if not line.isprintable() and any(unicodedata.category(each) in ("Cc", "Cs") for each in line):
         raise InvalidInput(f"the {what} holds control characters", hint=hint)
     return line
 

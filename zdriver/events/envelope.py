@@ -51,6 +51,11 @@ def _host() -> str:
     return socket.gethostname()
 
 
+@cache
+def _source(type_: str) -> Source:
+    return Source(host=_host(), type=type_)
+
+
 def seal(id_: str, type_: str, at: int, payload: dict[str, Any]) -> bytes:
     """The envelope's bytes. `at` is in µs; the payload's `source` says who did it."""
     return msgspec.json.encode(
@@ -58,7 +63,7 @@ def seal(id_: str, type_: str, at: int, payload: dict[str, Any]) -> bytes:
             event_id=id_,
             event_type=type_,
             timestamp=to_datetime(at).isoformat().replace("+00:00", "Z"),
-            source=Source(host=_host(), type=_SOURCES.get(str(payload.get("source")), "service")),
+            source=_source(_SOURCES.get(str(payload.get("source")), "service")),
             payload=payload,
         )
     )

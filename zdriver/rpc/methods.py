@@ -61,7 +61,7 @@ def parameters(function: Function, skip: int = 1) -> dict[str, tuple[Any, ...]]:
 class Method:
     """One entry of the table."""
 
-    __slots__ = ("_call", "_decode", "_names", "name", "wants_connection")
+    __slots__ = ("_call", "_decode", "name", "wants_connection")
 
     def __init__(
         self, name: str, declared: Function, call: Function, *, skip: int = 1, wants_connection: bool = False
@@ -74,7 +74,6 @@ class Method:
         self.name = name
         self.wants_connection = wants_connection
         self._decode = msgspec.json.Decoder(struct).decode
-        self._names = struct.__struct_fields__
         self._call = call
 
     def __call__(self, params: bytes | msgspec.Raw, connection: object) -> Any:
@@ -86,7 +85,7 @@ class Method:
                 f"{self.name}: {error or 'parameters nested too deeply'}",
                 hint="parameters are given by name; docs/rpc.md lists them",
             ) from error
-        arguments = {name: getattr(given, name) for name in self._names}
+        arguments = msgspec.structs.asdict(given)
         if self.wants_connection:
             return self._call(connection, **arguments)
         return self._call(**arguments)

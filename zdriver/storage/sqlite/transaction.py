@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import apsw
@@ -18,9 +20,9 @@ from zdriver.storage.port import Event, Row
 #: Statement → its columns. Asked of SQLite once, with the first row that there is: the schema stays.
 Columns = dict[str, tuple[str, ...]]
 
-#: Run at the end of the batch, all together: at every savepoint FTS5 writes out what it has,
-#: each time as a segment of its own. No unit reads what it put into the search.
-_DEFERRED = frozenset(("search.add", "search.remove"))
+#: Run at the end of the batch, all together, for no unit reads what they write: at every savepoint FTS5
+#: writes out what it has, each time as a segment of its own; and the token of a claim that is there counts.
+_DEFERRED = frozenset(("search.add", "search.remove", "claim.fence"))
 
 
 class Mark(NamedTuple):
@@ -139,8 +141,8 @@ class SqliteTransaction(SqliteReading):
     def finish(self) -> None:
         """What was put off, before COMMIT. Raises apsw.Error."""
         self.catch_up()
-        for sql, params in self._deferred:
-            self._connection.execute(sql, params)
+        for sql, together in groupby(self._deferred, itemgetter(0)):
+            self._connection.executemany(sql, [params for _, params in together])
         self._deferred.clear()
 
     def catch_up(self) -> None:

@@ -69,11 +69,16 @@ ORDER BY c.claimed_at DESC, c.token DESC
 LIMIT :limit
 
 -- The one statement that decides who holds a worktree: it adds a row, or it adds none.
--- `seq` is the place in the queue of who asks: nobody with an earlier one may wait.
+-- `seq` is the place in the queue of who asks: nobody with an earlier one may wait. The token is greater than
+-- all that were given out: the fence says so where claims were lost, and may be written later than they are.
 
 -- name: take
 INSERT INTO claims (id, worktree_id, agent, token, host, pid, session, lease, claimed_at, expires_at)
-SELECT :id, w.id, :agent, COALESCE((SELECT f.token FROM fences f WHERE f.worktree_id = w.id), 0) + 1,
+SELECT :id, w.id, :agent,
+    MAX(
+        COALESCE((SELECT f.token FROM fences f WHERE f.worktree_id = w.id), 0),
+        COALESCE((SELECT MAX(c.token) FROM claims c WHERE c.worktree_id = w.id), 0)
+    ) + 1,
     :host, CAST(:pid AS BIGINT), :session, :lease, :now, :now + :lease
 FROM worktrees w
 WHERE w.id = :worktree_id AND w.state = 'ready' AND w.removed_at IS NULL

@@ -17,7 +17,6 @@ from zdriver.worktrees.elsewhere import introduce
 from zdriver.worktrees.locks import Locks
 from zdriver.worktrees.ports import Guard, Linker
 from zdriver.worktrees.registry import Registry
-from zdriver.worktrees.removing import Removing
 from zdriver.worktrees.reviewing import ReviewsService
 from zdriver.worktrees.service import WorktreesService
 
@@ -72,21 +71,18 @@ def assemble_worktrees(
 ) -> Worktrees:
     resources = RepoResources(Leases(store, host=registry.host, ports=load_config().ports))
     locks = Locks()
-    removing = Removing(registry, guard, linker, resources, locks=locks)
     service = WorktreesService(
         registry,
-        removing,
         guard,
         linker,
         resources,
         branch=lambda: load_config().worktrees.branch,
         locks=locks,
-        settler=removing,
     )
     return Worktrees(
         service,
         Settling(service),
-        Expiring(removing),
+        Expiring(service),
         HooksService(store, registry.find, resources.environment),
         ReviewsService(registry, service, guard, locks),
     )

@@ -1,4 +1,4 @@
-"""Worktrees: each call of `WorktreesApi` handed to the part that does it."""
+"""Worktrees: each call of `WorktreesApi` handed to the part that does it; removing is its own base."""
 
 from __future__ import annotations
 
@@ -12,25 +12,21 @@ import msgspec
 
 from zdriver.core import caller
 from zdriver.core.clock import to_datetime
-from zdriver.core.errors import Conflict, InvalidInput, NotFound, Unavailable
+from zdriver.core.errors import Conflict, InvalidInput, NotFound
 from zdriver.storage.port import Transaction
 from zdriver.worktrees import rows, rules
-from zdriver.worktrees.api import RemovalsApi
 from zdriver.worktrees.locks import Locks
 from zdriver.worktrees.model import (
     Added,
     Line,
-    Merged,
-    Prunable,
     PullRequest,
-    Removal,
-    Removed,
     Repaired,
     Worktree,
     WorktreeType,
 )
-from zdriver.worktrees.ports import Guard, Linker, Resources, Settler
+from zdriver.worktrees.ports import Guard, Linker, Resources
 from zdriver.worktrees.registry import Registry
+from zdriver.worktrees.removing import Removing
 
 if TYPE_CHECKING:  # loaded at the first use: a daemon without worktrees needs none of it
     from zdriver.worktrees.adding import Adding
@@ -39,38 +35,26 @@ if TYPE_CHECKING:  # loaded at the first use: a daemon without worktrees needs n
     from zdriver.worktrees.repairing import Repairing
 
 
-class WorktreesService:
+class WorktreesService(Removing):
     """`WorktreesApi`. Thread-safe: all state is in the store, but who is at what in this process."""
 
     def __init__(
         self,
         registry: Registry,
-        removing: RemovalsApi | None = None,
         guard: Guard | None = None,
         linker: Linker | None = None,
         resources: Resources | None = None,
         *,
         branch: Callable[[], str] = lambda: "{type}-{name}",
         locks: Locks | None = None,
-        settler: Settler | None = None,
     ) -> None:
-        """branch: the setting `worktrees.branch` as it is now. settler: finishes removals that were killed.
-        locks: shared with `removing`, which uses the key (repository's id, `names.key` of the name).
+        """branch: the setting `worktrees.branch` as it is now.
+        locks: of (repository's id, `names.key` of the name), shared with who changes worktrees beside.
         """
-        self._registry = registry
-        self._removals = removing
-        self._guard = guard
+        super().__init__(registry, guard, linker, resources, locks=locks)
         self._linker = linker
         self._resources = resources
         self._branch = branch
-        self._locks = locks or Locks()
-        self._settler = settler
-
-    @property
-    def _removing(self) -> RemovalsApi:
-        if self._removals is None:
-            raise Unavailable("nothing is removed here", hint="use zdriver.connect()")
-        return self._removals
 
     @cached_property
     def _creating(self) -> Creating:
@@ -82,7 +66,7 @@ class WorktreesService:
     def _repairing(self) -> Repairing:
         from zdriver.worktrees.repairing import Repairing
 
-        return Repairing(self._registry, self._creating, self._locks, self._settler)
+        return Repairing(self._registry, self._creating, self._locks, settler=self)
 
     @cached_property
     def _adding(self) -> Adding:
@@ -268,73 +252,6 @@ class WorktreesService:
             request=request,
             digest=rows.digest("remove_type", name) if request else "",
             result=WorktreeType,
-        )
-
-    # ---- taking away: see `removing` ------------------------------------------------------
-
-    def remove(
-        self,
-        name: str,
-        *,
-        force: bool = False,
-        delete_remote: bool = False,
-        token: int = 0,
-        cwd: str = "",
-        agent: str = "",
-        env: dict[str, str] | None = None,
-        pids: tuple[int, ...] = (),
-        request: str = "",
-    ) -> Removed:
-        return self._removing.remove(
-            name, force=force, delete_remote=delete_remote, token=token, cwd=cwd, agent=agent, env=env,
-            pids=pids, request=request,
-        )  # fmt: skip
-
-    def removable(
-        self,
-        name: str = "",
-        *,
-        force: bool = False,
-        merging: str = "",
-        token: int = 0,
-        cwd: str = "",
-        agent: str = "",
-        env: dict[str, str] | None = None,
-        pids: tuple[int, ...] = (),
-    ) -> Worktree:
-        return self._removing.removable(
-            name, force=force, merging=merging, token=token, cwd=cwd, agent=agent, env=env, pids=pids
-        )
-
-    def removals(self, *, cwd: str = "") -> tuple[Removal, ...]:
-        return self._removing.removals(cwd=cwd)
-
-    def recover(self, removal: str, *, cwd: str = "", agent: str = "", request: str = "") -> Added:
-        return self._removing.recover(removal, cwd=cwd, agent=agent, request=request)
-
-    def prunable(self, *, cwd: str = "") -> tuple[Prunable, ...]:
-        return self._removing.prunable(cwd=cwd)
-
-    def prune(
-        self, names: tuple[str, ...], *, cwd: str = "", agent: str = "", request: str = ""
-    ) -> tuple[Removed, ...]:
-        return self._removing.prune(names, cwd=cwd, agent=agent, request=request)
-
-    def merge(
-        self,
-        name: str = "",
-        *,
-        how: str = "merge",
-        keep: bool = False,
-        token: int = 0,
-        cwd: str = "",
-        agent: str = "",
-        env: dict[str, str] | None = None,
-        pids: tuple[int, ...] = (),
-        request: str = "",
-    ) -> Merged:
-        return self._removing.merge(
-            name, how=how, keep=keep, token=token, cwd=cwd, agent=agent, env=env, pids=pids, request=request
         )
 
 

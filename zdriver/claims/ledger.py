@@ -12,6 +12,7 @@ from zdriver.claims import rows, rules
 from zdriver.claims.book import Beside, Book, Work
 from zdriver.claims.model import Claim
 from zdriver.claims.steady import ClockMoved, Steady
+from zdriver.core import requests
 from zdriver.core.clock import to_datetime
 from zdriver.core.errors import Conflict, NotFound
 from zdriver.storage.port import Reading, Row, Store, Transaction
@@ -167,7 +168,7 @@ class Ledger:
                     run,
                     lock=lock,
                     request=request,
-                    digest=rows.digest("claims", *asked) if request else "",
+                    digest=requests.digest("claims", *asked) if request else "",
                     result=Outcome,
                     timeout=timeout,
                 )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
-
-import msgspec
 
 from zdriver.claims.model import Claim
 from zdriver.core.clock import to_datetime
@@ -53,8 +50,3 @@ def event(type_: str, row: Row, **more: Any) -> Event:
             **more,
         },
     )
-
-
-def digest(method: str, *parameters: object) -> str:
-    """Names what a request asked for, so that its key cannot be used for something else."""
-    return hashlib.sha256(msgspec.json.encode([method, *parameters])).hexdigest()

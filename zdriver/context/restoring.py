@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zdriver.context import keeping, rows
+from zdriver.context import keeping
 from zdriver.context.api import ContextApi
 from zdriver.context.elsewhere import NOWHERE, Elsewhere
 from zdriver.context.ledger import Candidate, Ledger, is_running
@@ -13,6 +13,7 @@ from zdriver.context.restorer import Restorer, Snapshots
 from zdriver.context.terminal import Terminal, Terminals
 from zdriver.context.undoing import undo
 from zdriver.context.welcoming import welcome
+from zdriver.core import requests
 from zdriver.core.clock import Clock, to_datetime
 from zdriver.core.errors import InvalidInput, NotFound, Unavailable
 
@@ -61,7 +62,7 @@ class RestoreService:
         self, generation: int = 0, *, place: Place, replace: bool = False, request: str = ""
     ) -> RestoreReport:
         terminal = self._terminal(place)
-        digest = rows.digest("restore", generation, place, replace) if request else ""
+        digest = requests.digest("restore", generation, place, replace) if request else ""
 
         def do() -> RestoreReport:
             if not generation:
@@ -79,7 +80,7 @@ class RestoreService:
 
     def undo(self, *, place: Place, request: str = "") -> UndoReport:
         terminal = self._terminal(place)
-        digest = rows.digest("undo", place) if request else ""
+        digest = requests.digest("undo", place) if request else ""
         with terminal.exclusive():
             return self._ledger.once(
                 request, digest, UndoReport, lambda: undo(terminal, self._ledger, self._restorer)

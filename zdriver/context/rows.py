@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import msgspec
@@ -53,8 +52,3 @@ def entry(row: Row) -> Entry:
 
 def artifacts(text: str) -> tuple[str, ...]:
     return msgspec.json.decode(text, type=tuple[str, ...])
-
-
-def digest(method: str, *parameters: object) -> str:
-    """Names what a request asked for, so that its key cannot be used for something else."""
-    return hashlib.sha256(msgspec.json.encode([method, *parameters])).hexdigest()

@@ -24,6 +24,7 @@ from zdriver.context.model import (
     Status,
 )
 from zdriver.context.rebinding import rebind, rename
+from zdriver.core import requests
 from zdriver.core.clock import to_datetime, to_us
 from zdriver.core.errors import InvalidInput, NotFound
 from zdriver.core.ids import new_id
@@ -96,7 +97,7 @@ class ContextService:
             tx.emit(resolving.event("intent.set", context, id_, text=text, source=source))
             return rows.intent(added, context)
 
-        digest = rows.digest("set_intent", text, *_asked(place), source) if request else ""
+        digest = requests.digest("set_intent", text, *_asked(place), source) if request else ""
         return self._write(unit, where, Intent, request, digest)
 
     def clear_intent(self, *, place: Place, request: str = "") -> Intent | None:
@@ -112,7 +113,7 @@ class ContextService:
             tx.emit(resolving.event("intent.cleared", found.context, current["id"]))
             return _Cleared(rows.intent(current, found.context))
 
-        digest = rows.digest("clear_intent", place) if request else ""
+        digest = requests.digest("clear_intent", place) if request else ""
         return self._write(unit, where, _Cleared, request, digest).intent
 
     def record_milestone(
@@ -156,7 +157,7 @@ class ContextService:
             return made
 
         asked = (text, *_asked(place), kind, artifacts, source)
-        digest = rows.digest("record_milestone", *asked) if request else ""
+        digest = requests.digest("record_milestone", *asked) if request else ""
         return self._write(unit, where, Milestone, request, digest)
 
     def undo_milestone(self, *, place: Place, request: str = "") -> Milestone:
@@ -173,7 +174,7 @@ class ContextService:
             tx.emit(resolving.event("milestone.undone", found.context, newest[0]["id"]))
             return rows.milestone(newest[0], found.context)
 
-        digest = rows.digest("undo_milestone", place) if request else ""
+        digest = requests.digest("undo_milestone", place) if request else ""
         return self._write(unit, where, Milestone, request, digest)
 
     def forget(self, ids: tuple[str, ...], *, request: str = "") -> Forgotten:
@@ -181,7 +182,7 @@ class ContextService:
         ids = tuple(ids)
         if not ids:
             raise InvalidInput("nothing was named", hint="give ids; zdriver history shows them")
-        digest = rows.digest("forget", ids) if request else ""
+        digest = requests.digest("forget", ids) if request else ""
 
         def write(here: tuple[str, ...], there: tuple[Meant, ...]) -> Forgotten:
             return self._store.write(

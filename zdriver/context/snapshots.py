@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
-from zdriver.context import contents, rows, rules
+from zdriver.context import contents, rules
 from zdriver.context.comparing import change, digest
 from zdriver.context.generations import Row, Rows, blob, content_of, info_of, is_good, row_of
 from zdriver.context.layout import Layout, terminals
 from zdriver.context.model import Place, SnapshotContent, SnapshotInfo
 from zdriver.context.retention import Generation, to_drop
+from zdriver.core import requests
 from zdriver.core.clock import Clock, now_us, to_us
 from zdriver.core.errors import Internal, NotFound, StoreDamaged, Unavailable
 from zdriver.storage.host import host_id
@@ -105,7 +106,7 @@ class SnapshotService:
             pin=pin,
             scrollback=captured.scrollback,
             request=request,
-            digest=rows.digest("save", place, pin) if request else "",
+            digest=requests.digest("save", place, pin) if request else "",
         ).info
 
     def pin(self, generation: int, *, pinned: bool = True) -> SnapshotInfo:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import msgspec
 
-from zdriver.core import caller
+from zdriver.core import caller, requests
 from zdriver.core.errors import Ambiguous, InvalidInput, NotFound
 from zdriver.core.ids import short
 from zdriver.storage.port import Reading, Row, Store, Transaction
@@ -85,7 +84,7 @@ class TasksService:
         return self._store.write(
             unit,
             request=request,
-            digest=_digest("take", who, length) if request else "",
+            digest=requests.digest("tasks.take", who, length) if request else "",
             result=_Taken,
         ).task
 
@@ -139,7 +138,7 @@ class TasksService:
             unit,
             lock=[_lock(id_)],
             request=request,
-            digest=_digest(change, id_, turn, who) if request else "",
+            digest=requests.digest(f"tasks.{change}", id_, turn, who) if request else "",
             result=Task,
         )
 
@@ -157,7 +156,3 @@ def _unknown(id_: str) -> NotFound:
 
 def _lock(id_: str) -> str:
     return f"task:{id_}"
-
-
-def _digest(method: str, *parameters: object) -> str:
-    return hashlib.sha256(msgspec.json.encode([f"tasks.{method}", *parameters])).hexdigest()

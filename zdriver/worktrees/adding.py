@@ -8,11 +8,12 @@ from pathlib import Path
 
 import msgspec
 
+from zdriver.core import requests
 from zdriver.core.clock import to_datetime
 from zdriver.core.errors import Conflict, InvalidInput, NotFound
 from zdriver.git.tops import top_and_git_dir
 from zdriver.storage.port import Transaction
-from zdriver.worktrees import names, rows, rules
+from zdriver.worktrees import names, rules
 from zdriver.worktrees.branching import Branching, Start
 from zdriver.worktrees.creating import Creating, Wanted
 from zdriver.worktrees.locks import Locks
@@ -37,7 +38,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     start: Start | None = None  #: decided already; else `Branching` does
 
     def digest(self) -> str:
-        return rows.digest("add", self.type, self.name, self.base, self.branch) if self.request else ""
+        return requests.digest("add", self.type, self.name, self.base, self.branch) if self.request else ""
 
 
 class Adding:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from zdriver.core import caller
+from zdriver.core import caller, requests
 from zdriver.core.clock import now_us, to_datetime
 from zdriver.core.errors import Conflict, InvalidInput, NotFound
 from zdriver.core.ids import new_id
@@ -318,7 +318,7 @@ class Registry:
             tx.emit(rows.event("worktree.adopted", made, agent=agent))
             return made
 
-        digest = rows.digest("adopt", made.path) if request else ""
+        digest = requests.digest("adopt", made.path) if request else ""
         return self.store.write(
             unit, lock=[f"repo:{repo.id}"], request=request, digest=digest, result=Worktree
         )

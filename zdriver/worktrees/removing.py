@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from zdriver.core import caller
+from zdriver.core import caller, requests
 from zdriver.core.errors import NotFound, ZdriverError
 from zdriver.core.ids import new_id
-from zdriver.worktrees import inspecting, removal_rules, rows, trash
+from zdriver.worktrees import inspecting, removal_rules, trash
 from zdriver.worktrees.departing import Departing, Wanted
 from zdriver.worktrees.inspecting import Asking, Seen
 from zdriver.worktrees.journal import Journal, Ticket
@@ -66,7 +66,7 @@ class Removing:
         pids: tuple[int, ...] = (),
         request: str = "",
     ) -> Removed:
-        digest = rows.digest("remove", name, force, delete_remote, token, agent) if request else ""
+        digest = requests.digest("remove", name, force, delete_remote, token, agent) if request else ""
         known = self.journal.answered(request, digest)
         if known is not None:
             return known
@@ -148,7 +148,7 @@ class Removing:
 
     def recover(self, removal: str, *, cwd: str = "", agent: str = "", request: str = "") -> Added:
         repo = self._registry.repo(cwd)
-        digest = rows.digest("recover", removal, repo.id) if request else ""
+        digest = requests.digest("recover", removal, repo.id) if request else ""
         return self._recovering.recover(removal, repo, request, digest)
 
     # ---- what was killed --------------------------------------------------------------------

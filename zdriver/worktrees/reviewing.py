@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from zdriver.core import caller
+from zdriver.core import caller, requests
 from zdriver.core.errors import Conflict, NotFound
 from zdriver.core.killpoint import reached
 from zdriver.storage.port import Transaction
@@ -175,7 +175,7 @@ class ReviewsService:
             unit,
             lock=[f"worktree:{worktree.id}"],
             request=f"{request}/review" if request else "",
-            digest=rows.digest("review", pull.number) if request else "",
+            digest=requests.digest("review", pull.number) if request else "",
             result=Reviewed,
         )
         reached(point("noted", "review"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from zdriver.core import caller
+from zdriver.core import caller, requests
 from zdriver.core.clock import to_datetime
 from zdriver.core.errors import Conflict, InvalidInput, NotFound
 from zdriver.storage.port import Transaction
@@ -226,7 +226,7 @@ class WorktreesService(Removing):
             unit,
             lock=["worktree-types"],
             request=request,
-            digest=rows.digest("add_type", name, description, base) if request else "",
+            digest=requests.digest("add_type", name, description, base) if request else "",
             result=WorktreeType,
         )
 
@@ -250,7 +250,7 @@ class WorktreesService(Removing):
             unit,
             lock=["worktree-types"],
             request=request,
-            digest=rows.digest("remove_type", name) if request else "",
+            digest=requests.digest("remove_type", name) if request else "",
             result=WorktreeType,
         )
 

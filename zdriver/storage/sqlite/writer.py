@@ -14,18 +14,17 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import apsw
-import msgspec
 
 from zdriver.core.clock import Clock
-from zdriver.core.errors import Conflict, Internal, StorageFull, Unavailable, ZdriverError
-from zdriver.storage.sqlite.connection import FileDamaged, SyncFailed, storage_full, translate
+from zdriver.core.errors import Internal, StorageFull, Unavailable, ZdriverError
+from zdriver.storage.sqlite.connection import FileDamaged, SyncFailed, translate
 from zdriver.storage.sqlite.database import Database
 from zdriver.storage.sqlite.job import Job
 from zdriver.storage.sqlite.reserve import Reserve
 from zdriver.storage.sqlite.transaction import Columns, SqliteTransaction
+from zdriver.storage.sqlite.units import BatchLost, Spoiled, Units
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +35,6 @@ IDLE_SECONDS = 0.1
 REQUEST_KEPT_US = 24 * 3600 * 1_000_000
 EXPIRE_EVERY_US = 600 * 1_000_000
 CLOSED = Unavailable("the store is closed", hint="open it again")
-
-
-class _BatchLost(Exception):
-    """The transaction is gone, or must go: nothing of the batch can be kept."""
-
-    def __init__(self, error: ZdriverError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-class _Spoiled(Exception):
-    """A unit failed after it had written something."""
 
 
 class Writer:
@@ -75,6 +62,7 @@ class Writer:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._held: Job | None = None
         self._columns: Columns = {}
+        self._units = Units(database)
         self._accepting = threading.Lock()
         self._closed = False
         self._expired_at = 0
@@ -135,7 +123,7 @@ class Writer:
             self._database.ensure_open()
             try:
                 done = self._transaction(batch, gather=True)
-            except _BatchLost as lost:
+            except BatchLost as lost:
                 done = self._second_try(batch, lost.error)
         except BaseException as error:  # this thread must outlive whatever happens
             log.exception("a batch of %d writes failed", len(batch))
@@ -158,7 +146,7 @@ class Writer:
                 self._database.renew(error)
             elif isinstance(error, StorageFull):
                 self._reserve.free()
-        except _BatchLost as again:
+        except BatchLost as again:
             error = again.error
         except ZdriverError as again:
             error = again
@@ -177,26 +165,26 @@ class Writer:
         try:
             try:
                 return self._attempt(connection, batch, gather=gather, savepoints=False)
-            except _Spoiled:
+            except Spoiled:
                 connection.execute("ROLLBACK")
                 return self._attempt(connection, batch, gather=False, savepoints=True)
         except apsw.Error as error:
             raise self._lost(connection, translate(error, connection)) from error
-        except _BatchLost as lost:
+        except BatchLost as lost:
             raise self._lost(connection, lost.error) from lost
         except Exception as error:  # what a unit put off is nothing that can be written
-            log.exception("what %d writes put off", len(batch))
+            log.exception("a batch of %d writes failed at its end", len(batch))
             raise self._lost(connection, Internal(repr(error))) from error
 
     def _attempt(
         self, connection: apsw.Connection, batch: list[Job], *, gather: bool, savepoints: bool
     ) -> SqliteTransaction:
-        """Raises _Spoiled without `savepoints`."""
+        """Raises Spoiled without `savepoints`."""
         tx = SqliteTransaction(
             connection, self._database.catalog, self._columns, clock=self._clock, sinks=self._sinks
         )
         blocked = self._reserve.blocked()
-        unit = self._guarded if savepoints else self._unit
+        unit = self._units.guarded if savepoints else self._units.run
         began = time.monotonic()
         connection.execute("BEGIN IMMEDIATE")
         for job in batch:
@@ -208,19 +196,18 @@ class Writer:
             batch.append(more)
             unit(tx, more, blocked)
         tx.finish()
-        self._database.requests.add(
-            tx.requests
-        )  # before: a commit that fails may be on the disk all the same
+        # Before the commit: one that fails may be on the disk all the same.
+        self._database.requests.add(tx.requests)
         connection.execute("COMMIT")
         return tx
 
-    def _lost(self, connection: apsw.Connection, error: ZdriverError) -> _BatchLost:
+    def _lost(self, connection: apsw.Connection, error: ZdriverError) -> BatchLost:
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except apsw.Error:
             log.exception("ROLLBACK failed")
-        return _BatchLost(error)
+        return BatchLost(error)
 
     def _next(self) -> Job | None:
         """The next unit that waits already; what is none ends the batch and runs after it."""
@@ -237,64 +224,6 @@ class Writer:
                 return None
             if job.claim():
                 return job
-
-    def _unit(self, tx: SqliteTransaction, job: Job, blocked: bool) -> None:
-        """Run one, and note its outcome. Raises _Spoiled when it failed with something written."""
-        assert job.unit is not None
-        if blocked and not job.urgent:
-            job.fail(storage_full())
-            return
-        connection, mark = self._database.connection, tx.mark()
-        written = connection.total_changes()
-        try:
-            job.value, job.error = self._run(tx, job), None
-        except BaseException as error:
-            ours = self._survivable(connection, error) if isinstance(error, apsw.Error) else error
-            if connection.total_changes() != written:
-                raise _Spoiled from error
-            tx.back_to(mark)
-            job.fail(ours)
-
-    def _guarded(self, tx: SqliteTransaction, job: Job, blocked: bool) -> None:
-        """The same in a savepoint, which takes back what a unit that fails has written."""
-        connection = self._database.connection
-        tx.catch_up()  # what others put off is not of this savepoint
-        mark = tx.mark()
-        connection.execute("SAVEPOINT unit")
-        try:
-            self._unit(tx, job, blocked)
-        except _Spoiled as spoiled:
-            tx.back_to(mark)
-            connection.execute("ROLLBACK TO unit")
-            cause = spoiled.__cause__
-            assert cause is not None
-            job.fail(translate(cause, connection) if isinstance(cause, apsw.Error) else cause)
-        connection.execute("RELEASE unit")
-
-    @staticmethod
-    def _survivable(connection: apsw.Connection, error: apsw.Error) -> ZdriverError:
-        """Our error, when only this unit failed. Raises _BatchLost when the batch did."""
-        ours = translate(error, connection)
-        disk = isinstance(error, (apsw.FullError, apsw.IOError, apsw.CorruptError, apsw.NotADBError))
-        if disk or not connection.in_transaction:
-            raise _BatchLost(ours) from error
-        return ours
-
-    def _run(self, tx: SqliteTransaction, job: Job) -> Any:
-        assert job.unit is not None
-        if not job.request:
-            return job.unit(tx)
-        new = job.request not in tx.requests and self._database.requests.is_new(job.request)
-        known = None if new else tx.one("request.find", key=job.request)
-        if known is not None:
-            if known["digest"] != job.digest:
-                raise Conflict(
-                    "this request id was used for something else", hint="give every request an id of its own"
-                )
-            return msgspec.json.decode(known["result"], type=job.result or Any)
-        value = job.unit(tx)
-        tx.keep(job.request, job.digest, msgspec.json.encode(value).decode())
-        return value
 
     def _upkeep(self, *, idle: bool) -> None:
         """Between batches; what fails here fails nobody's write."""

@@ -1,9 +1,6 @@
 -- The event log and what of it is still to be delivered. Who appends, and up to where the log may be read,
 -- is in a file per engine.
 
--- name: deliver
-INSERT INTO deliveries (sink, sequence) VALUES (:sink, :sequence)
-
 -- name: of_aggregate
 SELECT sequence, subject, envelope FROM events WHERE aggregate = :aggregate
 

@@ -31,9 +31,6 @@ SET state = 'removed', step = '', owner = '',
     removed_at = (SELECT m.removed_at FROM removals m WHERE m.id = :removal)
 WHERE id = :id AND state = 'removing'
 
--- name: adopted
-UPDATE worktrees SET agent = :agent WHERE id = :id AND agent = ''
-
 -- name: recovered_worktree
 UPDATE worktrees
 SET state = 'ready', step = '', owner = '', branch = :branch, path = :path, made_branch = :made_branch,
@@ -50,9 +47,6 @@ UPDATE removals SET branch = :branch, head = :head, ref = :ref, work = :work WHE
 
 -- name: trash
 UPDATE removals SET trash = :trash WHERE id = :id
-
--- name: forced
-UPDATE removals SET forced = 1 WHERE id = :id
 
 -- name: drop
 DELETE FROM removals WHERE id = :id AND removed_at = 0
@@ -80,9 +74,6 @@ FROM removals
 WHERE repo_id = :repo_id AND removed_at > 0 AND recovered_at IS NULL AND expired_at IS NULL
 ORDER BY id DESC
 
--- name: all_of_repo
-SELECT id, worktree_id, removed_at FROM removals WHERE repo_id = :repo_id
-
 -- name: recovered
 UPDATE removals SET recovered_at = :at WHERE id = :id AND recovered_at IS NULL
 
@@ -107,9 +98,6 @@ SELECT w.id FROM worktrees w
 JOIN repos r ON r.id = w.repo_id
 WHERE r.host = :host AND w.state = 'removing' AND (:repo_id = '' OR w.repo_id = :repo_id)
 ORDER BY w.id
-
--- name: parents
-SELECT DISTINCT w.path FROM worktrees w WHERE w.repo_id = :repo_id
 
 -- name: copies
 SELECT path FROM sync_links WHERE worktree_id = :worktree_id AND kind = 'copy' ORDER BY path

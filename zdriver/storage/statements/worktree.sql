@@ -8,9 +8,6 @@ WHERE host = :host AND git_dir = :git_dir
 -- name: repo_by_id
 SELECT id, git_dir, trunk, container, remote, default_branch FROM repos WHERE id = :id
 
--- name: repos
-SELECT id, git_dir, trunk, container, remote, default_branch FROM repos WHERE host = :host ORDER BY id
-
 -- name: repos_in
 SELECT id, git_dir, trunk, container, remote, default_branch
 FROM repos
@@ -73,10 +70,6 @@ INSERT INTO worktrees (id, repo_id, name, type, title, branch, base, path, state
     owner, pr_number, pr_title, pr_url, agent, created_at, used_at)
 VALUES (:id, :repo_id, :name, :type, :title, :branch, :base, :path, :state, :step, :made_branch, :head,
     :owner, :pr_number, :pr_title, :pr_url, :agent, :at, :at)
-
--- name: step
-UPDATE worktrees SET step = :step, owner = :owner
-WHERE id = :id AND state = 'creating' AND removed_at IS NULL
 
 -- name: ready
 UPDATE worktrees SET state = 'ready', step = '', owner = '', used_at = :at

@@ -99,7 +99,8 @@ def here(store: Store, clock: Ticking) -> Here:
 
 
 @pytest.fixture
-def claims(here: Here) -> ClaimsService:
+def claims(here: Here, monkeypatch: pytest.MonkeyPatch) -> ClaimsService:
+    monkeypatch.chdir("/")  # in no worktree: a name is one of those that `here` finds
     return here.service
 
 

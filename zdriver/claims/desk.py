@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from zdriver.claims import rules
 from zdriver.claims.book import Beside, Book, Work
@@ -41,7 +42,14 @@ class Desk:
         timeout: float = 5.0,
     ) -> Outcome:
         """And wake whom it concerns. timeout: seconds to wait while others write. Raises NotBeside."""
-        done = self.ledger.write(about, unit, request, *asked, settle=settle, timeout=timeout)
+        return self._told(self.ledger.write(about, unit, request, *asked, settle=settle, timeout=timeout))
+
+    def at_once(self, statement: str, request: str, *asked: str | int, **given: Any) -> Outcome | None:
+        """As `write`, by one statement of the store; None: nothing was done."""
+        done = self.ledger.at_once(statement, request, *asked, **given)
+        return None if done is None else self._told(done)
+
+    def _told(self, done: Outcome) -> Outcome:
         self.bells.ring(done.granted)
         if done.granted:
             self.keeper.within(rules.PICK_UP)

@@ -31,6 +31,14 @@ class Meant(NamedTuple):
         return self.work.id
 
 
+class Place(NamedTuple):
+    """Where the store itself looks for a worktree: beside another one, unless it is known."""
+
+    top: str  #: of a worktree beside it; "": it is known
+    name: str
+    worktree_id: str  #: "": it is yet to be found
+
+
 class Finding:
     """Thread-safe."""
 
@@ -47,6 +55,13 @@ class Finding:
             return None
         top = worktree_top(cwd or caller.cwd())
         return None if top is None else Beside(top, name)
+
+    def place(self, name: str, cwd: str) -> Place | None:
+        """For who asks a store of several machines to do it at once. Raises NotFound, Ambiguous."""
+        if not self._shared:
+            return None
+        top = worktree_top(cwd or caller.cwd()) if name and name.isprintable() else None
+        return Place("", "", self._find(name, cwd)[1].id) if top is None else Place(top, name, "")
 
     def meant(self, name: str, cwd: str) -> Meant:
         """Most often it is a whole name, asked for in a worktree beside it: one statement knows all.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -159,8 +159,9 @@ class Ledger:
             found = {"worktree_id": book.worktree_id, "worktree": book.name}
             return msgspec.structs.replace(done, granted=tuple(book.granted), now=book.now, **found)
 
-        # A store of one machine has no use for the lock, and there alone the work is yet to be found.
-        lock = [] if isinstance(about, Beside) else [f"claim:{about.key or about.id}"]
+        # A store of one machine has no use for locks, and there alone the work is yet to be found. The second
+        # one is that of a removal, from which on nobody can claim.
+        lock = [] if isinstance(about, Beside) else [f"claim:{about.key or about.id}", f"worktree:{about.id}"]
 
         while True:
             try:
@@ -174,6 +175,12 @@ class Ledger:
                 )
             except ClockMoved:
                 self._follow_clock()
+
+    def at_once(self, statement: str, request: str, *asked: str | int, **given: Any) -> Outcome | None:
+        """What a unit of `write` does in the plain case, if the store can; None: nothing was done."""
+        digest = rows.digest("claims", *asked) if request else ""
+        given["host"] = self._host
+        return self._store.at_once(statement, result=Outcome, request=request, digest=digest, **given)
 
     def current(self, worktree_id: str) -> tuple[Row, int]:
         found = self.read(lambda tx: at(tx, tx.one("claim.current", worktree_id=worktree_id, now=tx.now())))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
@@ -69,7 +70,11 @@ class ClaimsService:
             was = there.pid if there.host == self._host else None
             return Outcome(claim=book.again(lease=length, here=True, **who), pid=was or 0)
 
-        done = self._write(unit, name, cwd, request, "claim", agent, length)
+        asked = ("claim", agent, length)
+        events = {"event": new_id(), "task": "" if rules.is_person(agent) else new_id()}
+        given = {"id": new_id(), "agent": agent, "lease": length, **who, **events}
+        done = self._at_once("claim.at_once", name, cwd, request, *asked, **given)
+        done = done or self._write(unit, name, cwd, request, *asked)
         held = _held(done)
         if held.again and done.pid and not self._alive(done.pid):
             # Its process was killed: whoever claims it again is the one to release it.
@@ -136,7 +141,11 @@ class ClaimsService:
             book.settle()
             return Outcome(claim=ended)
 
-        done = self._write(unit, name, cwd, request, "release", agent, token, timeout=rules.ASK)
+        asked, done = ("release", agent, token), None
+        if not token or rules.may_be_token(token):
+            given = {"agent": agent, "token": token, "event": new_id()}
+            done = self._at_once("claim.release_at_once", name, cwd, request, *asked, **given)
+        done = done or self._write(unit, name, cwd, request, *asked, timeout=rules.ASK)
         return self._mine(done, agent, token)
 
     def beat(self, id: str, *, lease: float = 0.0) -> Claim:
@@ -210,6 +219,18 @@ class ClaimsService:
         return tuple(rows.claim(row) for row in self._ledger.read(unit))
 
     # ---- inside -------------------------------------------------------------------------
+
+    def _at_once(
+        self, statement: str, name: str, cwd: str, request: str, *asked: str | int, **given: Any
+    ) -> Outcome | None:
+        """What `_write` does in the plain case, for the same `asked`; None: nothing was done.
+
+        Raises NotFound, Ambiguous.
+        """
+        place = self._finding.place(name, cwd)
+        if place is None:
+            return None
+        return self.desk.at_once(statement, request, *asked, name, cwd, **place._asdict(), **given)
 
     def _write(
         self,

@@ -92,6 +92,16 @@ class Store(Protocol):
         """
         ...
 
+    def at_once(
+        self, statement: str, /, *, result: type[T], request: str = "", digest: str = "", **params: Any
+    ) -> T | None:
+        """What a unit would do, by one statement of the engine's own, where it has it for the plain case.
+
+        As durable as `write`, with the same meaning of `request` and `digest`, and what it raises but for
+        a Conflict. None: nothing was done, and a unit has to do it.
+        """
+        ...
+
     def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` after each commit that wrote events; returns what ends that.
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import CodeType
-from typing import TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import psycopg
 
@@ -17,6 +17,7 @@ from zdriver.core.engines import Address, EngineHealth
 from zdriver.core.errors import Unavailable, ZdriverError
 from zdriver.storage.port import SCRUB_OWED, Reading, Transaction
 from zdriver.storage.postgres import timing
+from zdriver.storage.postgres.calling import Call
 from zdriver.storage.postgres.causes import Down
 from zdriver.storage.postgres.connection import close_quietly, lost, translate, translated
 from zdriver.storage.postgres.lanes import Lanes
@@ -30,13 +31,24 @@ from zdriver.storage.postgres.watch import Session, Watch
 from zdriver.storage.postgres.writing import REQUEST_KEPT_US, Again, Unknown, Write
 
 T = TypeVar("T")
+V = TypeVar("V", covariant=True)
 log = logging.getLogger(__name__)
 
 #: Seconds for the first connection, for a read, and for what is under way when the store is closed.
 OPENING, READ, CLOSING = 5.0, 10.0, 10.0
+#: And for what is done at once, until a unit has to do it.
+AT_ONCE = 5.0
 #: Seconds at most between two tries of a unit that another one was in the way of.
 PAUSE = 0.02
 EXPIRE_EVERY = 600.0
+
+
+class _InDoubt(Protocol[V]):
+    """A write whose answer is lost."""
+
+    def settled(self, session: Session, deadline: float, /) -> V: ...
+
+    def unknown(self) -> Unavailable: ...
 
 
 class PostgresStore:
@@ -100,7 +112,7 @@ class PostgresStore:
             except Down:
                 if time.monotonic() + wait > deadline or not self._link.worth_waiting():
                     raise
-            time.sleep(wait)
+            time.sleep(wait)  # nothing tells that a server is back
             wait = min(2 * wait, 0.4)
 
     def _lost(self, session: Session) -> None:
@@ -180,9 +192,38 @@ class PostgresStore:
         if write.heard is not None:
             self._learn(write.heard)
         if write.emitted:
-            self._wake()
-            self._listener.news()
+            self._told()
         return value
+
+    def at_once(
+        self, statement: str, /, *, result: type[T], request: str = "", digest: str = "", **params: Any
+    ) -> T | None:
+        """`Store.at_once`: one round trip. Nobody is waited for, but for a lost answer to be found."""
+        call = Call(
+            statement,
+            params,
+            address=self._address,
+            request=request,
+            digest=digest,
+            result=result,
+            sinks=self._sinks,
+            clock=self._clock,
+        )
+        session = self._session(time.monotonic() + AT_ONCE, AT_ONCE)
+        try:
+            value = call.once(session)
+        except Unknown as unknown:
+            value = self._in_doubt(session, unknown, call, AT_ONCE)
+        finally:
+            self._pool.give(session)
+        if value is not None:
+            self._told()
+        return value
+
+    def _told(self) -> None:
+        """Events were committed."""
+        self._wake()
+        self._listener.news()
 
     def _written(self, write: Write[T], timeout: float) -> T:
         deadline = time.monotonic() + timeout
@@ -197,6 +238,7 @@ class PostgresStore:
                 if again.in_doubt:  # looking for what became of it took its time
                     deadline = time.monotonic() + timeout
             tries += 1
+            # Who was in its way is in another process, perhaps: not both again at the same moment.
             time.sleep(random.uniform(0, min(PAUSE, 0.001 * 2**tries)))
 
     def _tried(self, write: Write[T], timeout: float, deadline: float) -> T:
@@ -209,14 +251,14 @@ class PostgresStore:
                 self._lost(session)
             raise
         except Unknown as unknown:
-            self._lost(session)
-            log.warning("a connection was lost at COMMIT: %s", unknown.error.message)
-            return self._settled(write, timeout)
+            return self._in_doubt(session, unknown, write, timeout)
         finally:
             self._pool.give(session)
 
-    def _settled(self, write: Write[T], timeout: float) -> T:
+    def _in_doubt(self, session: Session, unknown: Unknown, write: _InDoubt[V], timeout: float) -> V:
         """What became of a write whose connection was lost at COMMIT. Raises Again, Unavailable."""
+        self._lost(session)
+        log.warning("a connection was lost at COMMIT: %s", unknown.error.message)
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -273,7 +315,7 @@ class PostgresStore:
         self._listener.stop()
         self._pool.close(CLOSING)
 
-    def __enter__(self) -> PostgresStore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -289,7 +331,7 @@ class PostgresStore:
         for wake in self._wakes:
             try:
                 wake()
-            except Exception:
+            except Exception:  # the write is done, and the others are woken as well
                 log.exception("a subscriber failed")
 
     def _upkeep(self, latency: float) -> None:

@@ -30,6 +30,9 @@ from zdriver.storage.postgres.watch import Session
 T = TypeVar("T")
 
 REQUEST_KEPT_US = 24 * 3600 * 1_000_000
+#: Digest of a request that nothing was kept for, and that nobody can keep anything for any more but who
+#: asks for it again (`calling`).
+VOID = "void"
 #: Seconds between two looks at a transaction that the server is not done with.
 LOOK = 0.05
 
@@ -50,6 +53,14 @@ class Unknown(Exception):
     def __init__(self, error: ZdriverError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def in_doubt(address: Address) -> Unavailable:
+    """What became of it could not be found out."""
+    return Unavailable(
+        f"{address.setting}: the connection was lost at the commit; this may be saved or not",
+        hint="look, then do it again; with the same request id it is never done twice",
+    )
 
 
 class Write(Generic[T]):
@@ -130,7 +141,8 @@ class Write(Generic[T]):
         return tx, self._known(tx, row) if self._request else None
 
     def _beginning(self, session: Session) -> bytes:
-        keys = sorted({lock_key(name) for name in self.locks})
+        # By name, as everybody does: a claim's before that of a worktree, which may be known only later.
+        keys = [lock_key(name) for name in sorted(self.locks)]
         parts = [b"BEGIN", b"SET LOCAL lock_timeout = %d" % max(1, round(self._timeout * 1000))]
         parts += [b"SELECT pg_advisory_xact_lock(%d)" % key for key in keys]
         last = f"SELECT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT) AS xid, {timing.ASK} AS now"
@@ -145,7 +157,7 @@ class Write(Generic[T]):
         """The result of the same request, when there is one. Raises Conflict."""
         if row["at"] is None:
             return None
-        if row["at"] < tx.now() - REQUEST_KEPT_US:
+        if row["at"] < tx.now() - REQUEST_KEPT_US or row["digest"] == VOID:
             tx.run("request.drop", key=self._request, at=row["at"])
             return None
         if row["digest"] != self._digest:
@@ -186,7 +198,7 @@ class Write(Generic[T]):
 
     @staticmethod
     def _roll_back(session: Session) -> None:
-        with suppress(psycopg.Error):
+        with suppress(psycopg.Error):  # the server does it with the connection
             if not session.connection.closed:
                 session.connection.execute(b"ROLLBACK", prepare=False)
 
@@ -199,7 +211,7 @@ class Write(Generic[T]):
         while (state := self._state(session)) == "in progress":
             if time.monotonic() > deadline:
                 raise self.unknown()
-            time.sleep(LOOK)
+            time.sleep(LOOK)  # nothing tells when it ends
         if self._request:
             row = self._asked(session, "request.find", key=self._request)
             saved = row is not None and row["digest"] == self._digest
@@ -214,10 +226,7 @@ class Write(Generic[T]):
         raise Again(self.unknown(), in_doubt=True)
 
     def unknown(self) -> Unavailable:
-        return Unavailable(
-            f"{self._address.setting}: the connection was lost at the commit; this may be saved or not",
-            hint="look, then do it again; with the same request id it is never done twice",
-        )
+        return in_doubt(self._address)
 
     def _state(self, session: Session) -> str | None:
         try:

@@ -139,6 +139,23 @@ WHERE w.id = :worktree_id AND w.state = 'ready' AND w.removed_at IS NULL
 ON CONFLICT (worktree_id) WHERE ended_at IS NULL DO NOTHING
 RETURNING token
 
+-- A claim, or its end, in one statement that is its own transaction (migration 3): NULL where it is not that
+-- plain. `worktree_id` is '' where it is the one called `name` beside that at `top`.
+
+-- name: at_once
+SELECT claim_at_once(
+    CASE WHEN :worktree_id = '' THEN worktree_beside(:host, :top, :name) ELSE :worktree_id END,
+    :id, :agent, :host, NULLIF(CAST(:pid AS BIGINT), 0), :session, :lease, :event, :task,
+    ROW(:request, :digest, CAST(:moment AS BIGINT), :base, CAST(:sinks AS TEXT[]), CAST(:envelope AS JSONB))
+) AS result
+
+-- name: release_at_once
+SELECT release_at_once(
+    CASE WHEN :worktree_id = '' THEN worktree_beside(:host, :top, :name) ELSE :worktree_id END,
+    :agent, :token, :event,
+    ROW(:request, :digest, CAST(:moment AS BIGINT), :base, CAST(:sinks AS TEXT[]), CAST(:envelope AS JSONB))
+) AS result
+
 -- name: settled
 SELECT c.worktree_id, CASE WHEN r.identity = '' THEN w.id ELSE r.identity || '/' || w.name END AS key
 FROM claims c

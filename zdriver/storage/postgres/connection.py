@@ -38,6 +38,8 @@ SETTINGS = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
     "client_min_messages": "warning",
+    # Who waited for a lock has to see what was done under it, whatever a role's default is.
+    "default_transaction_isolation": "read committed",
     # Compiling a plan takes longer than any statement of ours.
     "jit": "off",
 }

@@ -175,8 +175,7 @@ class PostgresTransaction(PostgresReading):
         """Until the end of the transaction; who comes second is run again, having it from the beginning."""
         if fresh := aggregates - self._locked:
             self._locked |= fresh
-            keys = sorted({lock_key(name) for name in fresh})
-            calls = ", ".join(f"pg_advisory_xact_lock({key})" for key in keys)
+            calls = ", ".join(f"pg_advisory_xact_lock({lock_key(name)})" for name in sorted(fresh))
             self._cursor.execute(f"SELECT {calls}".encode(), prepare=False)
 
     def commit(self, keep: dict[str, Any] | None) -> None:

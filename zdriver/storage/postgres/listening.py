@@ -90,8 +90,9 @@ class Listener:
     def news(self) -> None:
         """This process committed events."""
         self.start()
-        self._news = True
-        self._poked()
+        if not self._news:  # else the thread is about to tell, this as well
+            self._news = True
+            self._poked()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -108,7 +109,7 @@ class Listener:
     def _poked(self) -> None:
         with self._lock:
             if self._poke is not None:
-                with suppress(BlockingIOError):
+                with suppress(BlockingIOError):  # full: it is woken already
                     os.write(self._poke[1], b"\0")
 
     # ---- the thread ---------------------------------------------------------------------
@@ -118,7 +119,7 @@ class Listener:
         while not self._stopping.is_set():
             try:
                 session = self._open_one(ANSWER)
-            except Exception as error:
+            except Exception as error:  # whatever it is: without this thread nobody hears of anything
                 if not isinstance(error, ZdriverError):  # those are told by whoever needs an answer
                     log.exception("connecting to PostgreSQL")
                 self._stopping.wait(wait)
@@ -129,7 +130,7 @@ class Listener:
                 self._follow(session)
             except (psycopg.Error, OSError) as error:
                 log.info("the connection for news was lost: %s", error)
-            except Exception:
+            except Exception:  # as above
                 log.exception("listening to PostgreSQL")
                 self._stopping.wait(BACKOFF[1])
             finally:
@@ -211,7 +212,7 @@ class Listener:
         for each in heard:
             try:
                 each(text)
-            except Exception:
+            except Exception:  # of one that listens: the others hear it as well
                 log.exception("what was heard on %s failed", channel)
 
     def _sleep(self, session: Session, seconds: float) -> None:

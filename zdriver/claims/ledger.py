@@ -178,7 +178,7 @@ class Ledger:
 
     def at_once(self, statement: str, request: str, *asked: str | int, **given: Any) -> Outcome | None:
         """What a unit of `write` does in the plain case, if the store can; None: nothing was done."""
-        digest = rows.digest("claims", *asked) if request else ""
+        digest = requests.digest("claims", *asked) if request else ""
         given["host"] = self._host
         return self._store.at_once(statement, result=Outcome, request=request, digest=digest, **given)
 

@@ -258,6 +258,16 @@ def test_however_many_there_are_each_comes_once_and_in_order(book: Book) -> None
         assert own == list(range(1, len(own) + 1))
 
 
+def test_all_means_also_those_that_no_list_has_room_for(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    backlog = Backlog(book)
+    emit(book, "a", "b", "c")
+    settle(book, backlog, backlog.next(), 1, 2, 3, never=True)
+    monkeypatch.setattr(failures, "MOST", 1)
+    assert len(failures.failed(book.store)) == 1
+    assert failures.retry(book.store, [], everything=True) == 3
+    assert failures.failed(book.store) == ()
+
+
 def test_what_is_to_be_tried_again_must_be_named(book: Book) -> None:
     backlog = Backlog(book)
     emit(book, "a", "b")

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 import msgspec
 
 from zdriver.events.sinks import Outgoing
-from zdriver.storage.port import Reading, Row, Store, Transaction
+from zdriver.storage.port import Row, Store, Transaction
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """An event that was refused; what comes after it in its aggregate waits for it."""
 
     aggregate: str
-    sequence: int
     aggregate_seq: int
-    attempts: int
     until: int  #: µs
 
 
@@ -68,13 +66,7 @@ class Book:
     def held(self) -> list[Held]:
         rows = self.store.read(lambda tx: tx.all("relay.held", sink=self.sink))
         return [
-            Held(
-                aggregate=row["aggregate"],
-                sequence=row["sequence"],
-                aggregate_seq=row["aggregate_seq"],
-                attempts=row["attempts"],
-                until=row["next_at"],
-            )
+            Held(aggregate=row["aggregate"], aggregate_seq=row["aggregate_seq"], until=row["next_at"])
             for row in rows
         ]
 
@@ -110,13 +102,3 @@ class Book:
     @staticmethod
     def _outgoing(rows: list[Row]) -> list[Outgoing]:
         return [Outgoing(**row) for row in rows]
-
-
-def failed(tx: Reading, limit: int) -> list[Row]:
-    """Every event that a sink refused, set aside or not."""
-    return tx.all("relay.failed", limit=limit)
-
-
-def again(tx: Transaction, sink: str, sequence: int) -> bool:
-    """It is due at once, as if never tried; whether it had been refused."""
-    return tx.run("relay.again", sink=sink, sequence=sequence) > 0

@@ -51,9 +51,10 @@ def retry(store: Store, ids: Sequence[str], *, everything: bool = False) -> int:
         )
 
     def unit(tx: Transaction) -> int:
+        if everything:
+            return tx.run("relay.again_all")
         rows = tx.all("relay.failed", limit=MOST)
-        chosen = rows if everything else [row for given in ids for row in _meant(given, rows)]
-        keys = dict.fromkeys((row["sink"], row["sequence"]) for row in chosen)
+        keys = dict.fromkeys((row["sink"], row["sequence"]) for given in ids for row in _meant(given, rows))
         return sum(tx.run("relay.again", sink=sink, sequence=sequence) for sink, sequence in keys)
 
     return store.write(unit)

@@ -10,7 +10,7 @@ ORDER BY e.aggregate_seq
 LIMIT :limit
 
 -- name: held
-SELECT d.sequence, d.attempts, d.next_at, e.aggregate, e.aggregate_seq
+SELECT d.next_at, e.aggregate, e.aggregate_seq
 FROM deliveries AS d CROSS JOIN events AS e
 WHERE d.sink = :sink AND d.attempts > 0 AND d.next_at < 9223372036854775807 AND e.sequence = d.sequence
 ORDER BY d.sequence
@@ -35,3 +35,6 @@ LIMIT :limit
 -- name: again
 UPDATE deliveries SET attempts = 0, next_at = 0, error = ''
 WHERE sink = :sink AND sequence = :sequence AND attempts > 0
+
+-- name: again_all
+UPDATE deliveries SET attempts = 0, next_at = 0, error = '' WHERE attempts > 0

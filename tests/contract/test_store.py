@@ -56,6 +56,18 @@ def test_what_was_written_is_read_now_and_after_reopening(
         assert store.read(get("a")) == "1"
 
 
+def test_many_rows_are_written_in_order_and_none_are_too(store: Store) -> None:
+    rows = [{"key": key, "value": str(number)} for number, key in enumerate(("a", "b", "a"))]
+
+    def unit(tx: Transaction) -> None:
+        tx.run_many("meta.put", rows)
+        tx.run_many("meta.put", [])
+        assert get("a")(tx) == "2"
+
+    store.write(unit)
+    assert [store.read(get(key)) for key in "ab"] == ["2", "1"]
+
+
 def test_a_unit_that_fails_leaves_nothing(store: Store) -> None:
     def unit(tx: Transaction) -> None:
         put("a", "1")(tx)

@@ -8,7 +8,7 @@ Statements are named: `"context.by_root"` is the statement `by_root` in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -46,6 +46,10 @@ class Reading(Protocol):
 class Transaction(Reading, Protocol):
     def run(self, statement: str, /, **params: Any) -> int:
         """Execute; the number of rows changed."""
+        ...
+
+    def run_many(self, statement: str, rows: Sequence[Mapping[str, Any]], /) -> None:
+        """Execute once for each of `rows`, in that order: cheaper than one by one."""
         ...
 
     def emit(self, event: Event) -> None:

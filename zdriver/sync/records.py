@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -92,27 +94,23 @@ class Records:
 
     def begin(self, entries: list[Entry]) -> None:
         """About to be made: whatever ends this process, it is known as ours."""
-        for at in range(0, len(entries), _AT_ONCE):
-            chunk = entries[at : at + _AT_ONCE]
-            self._store.write(lambda tx, chunk=chunk: _put(tx, chunk, 0))  # type: ignore[misc]  # bound at once
+        for chunk in _chunks(entries):
+            self._store.write(partial(_put, entries=chunk, at=0))
 
     def begin_replacing(self, entries: list[Entry]) -> None:
         """The same of what is about to take another one's place; that one stays known until it has."""
-        for at in range(0, len(entries), _AT_ONCE):
-            chunk = entries[at : at + _AT_ONCE]
-            self._store.write(lambda tx, chunk=chunk: _put_next(tx, chunk))  # type: ignore[misc]
+        for chunk in _chunks(entries):
+            self._store.write(partial(_put_next, entries=chunk))
 
     def end(self, made: list[Entry], gone: list[tuple[str, str]], event: Event | None) -> None:
         """What became of it, and the event, all at once as far as `_AT_ONCE` rows go."""
-        for at in range(0, max(len(made) - 1, 0) // _AT_ONCE * _AT_ONCE, _AT_ONCE):
-            chunk = made[at : at + _AT_ONCE]
-            self._store.write(lambda tx, chunk=chunk: _put(tx, chunk, tx.now()))  # type: ignore[misc]
-        last = made[max(len(made) - 1, 0) // _AT_ONCE * _AT_ONCE :]
+        *before, last = _chunks(made) or [[]]
+        for chunk in before:
+            self._store.write(partial(_put, entries=chunk))
 
         def unit(tx: Transaction) -> None:
-            _put(tx, last, tx.now())
-            for tree, path in gone:
-                tx.run("sync.drop", worktree=tree, path=path)
+            _put(tx, last)
+            tx.run_many("sync.drop", [{"worktree": tree, "path": path} for tree, path in gone])
             if event is not None:
                 tx.emit(event)
 
@@ -155,32 +153,35 @@ class Records:
         return [path for path in asked if path not in there]
 
 
-def _put(tx: Transaction, entries: list[Entry], at: int) -> None:
-    for entry in entries:
-        tx.run(
-            "sync.put",
-            worktree=entry.tree,
-            path=entry.path,
-            source=entry.want.source,
-            kind=entry.want.kind,
-            content=entry.want.content,
-            folders=entry.folders,
-            at=at,
-        )
+def _chunks(entries: list[Entry]) -> list[list[Entry]]:
+    return [entries[at : at + _AT_ONCE] for at in range(0, len(entries), _AT_ONCE)]
+
+
+def _put(tx: Transaction, entries: list[Entry], at: int | None = None) -> None:
+    """at: 0: about to be made; None: now."""
+    at = tx.now() if at is None else at
+    rows = [{**_row(entry), "folders": entry.folders, "at": at} for entry in entries]
+    tx.run_many("sync.put", rows)
 
 
 def _put_next(tx: Transaction, entries: list[Entry]) -> None:
-    for entry in entries:
-        want = entry.want
-        tx.run(
-            "sync.put_next",
-            worktree=entry.tree,
-            path=entry.path,
-            source=want.source,
-            kind=want.kind,
-            content=want.content,
-            next=msgspec.json.encode((want.source, want.kind, want.content)).decode(),
-        )
+    rows = [{**_row(entry), "next": _json(entry.want)} for entry in entries]
+    tx.run_many("sync.put_next", rows)
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    want = entry.want
+    return {
+        "worktree": entry.tree,
+        "path": entry.path,
+        "source": want.source,
+        "kind": want.kind,
+        "content": want.content,
+    }
+
+
+def _json(want: Wanted) -> str:
+    return msgspec.json.encode((want.source, want.kind, want.content)).decode()
 
 
 def _by_tree(rows: list[Row], scope: Scope) -> Known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psycopg import ClientCursor
@@ -131,6 +131,10 @@ class PostgresTransaction(PostgresReading):
         self._settle(statement)
         self._cursor.execute(compiled(statement), params)
         return self._cursor.rowcount
+
+    def run_many(self, statement: str, rows: Sequence[Mapping[str, Any]], /) -> None:
+        self._settle(statement)
+        self._cursor.executemany(compiled(statement), rows)
 
     def emit(self, event: Event) -> None:
         if not self._left:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
@@ -168,6 +168,10 @@ class SqliteTransaction(SqliteReading):
         self._settle(statement)
         self._connection.execute(self._sql(statement), params).fetchall()
         return self._connection.changes()
+
+    def run_many(self, statement: str, rows: Sequence[Mapping[str, Any]], /) -> None:
+        self._settle(statement)
+        self._connection.executemany(self._sql(statement), rows)
 
     def emit(self, event: Event) -> None:
         now, id_ = self._clock(), new_id()

@@ -184,15 +184,19 @@ class Archiver:
         return msgspec.structs.replace(report, pruned=self._pruned)
 
     def _heard(self, said: Said) -> None:
-        """What is confirmed is written down at once. Raises what the store raises."""
+        """What is confirmed is written down at once. Raises what the store raises.
+
+        All of it is urgent: a few bytes, after which old rows may go from a disk that is full.
+        """
         store = self._store
         match said:
             case Meets(archive=archive):
                 if store.read(lambda tx: tx.one("archive.confirmed", id=archive)) is None:
-                    store.write(lambda tx: tx.run("archive.meet", id=archive))
+                    store.write(lambda tx: tx.run("archive.meet", id=archive), urgent=True)
                 self._note(version=said.version, latency_ms=said.latency_ms, skew_ms=said.skew_ms)
             case Confirmed(archive=archive, cursor=cursor, archived_at=at):
-                store.write(lambda tx: tx.run("archive.confirm", id=archive, cursor=cursor, archived_at=at))
+                row = {"id": archive, "cursor": cursor, "archived_at": at}
+                store.write(lambda tx: tx.run("archive.confirm", **row), urgent=True)
                 self._cursor = cursor
             case Settled(seqs=seqs):
                 store.write(lambda tx: [tx.run("archive.owed_done", seq=seq) for seq in seqs], urgent=True)

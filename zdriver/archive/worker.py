@@ -158,4 +158,7 @@ def watch(heard: TextIO) -> None:
 
 def run(argument: str) -> int:
     """With the `Order` as JSON."""
-    return main(msgspec.json.decode(argument, type=Order), sys.stdout, sys.stdin)
+    try:
+        return main(msgspec.json.decode(argument, type=Order), sys.stdout, sys.stdin)
+    except BrokenPipeError:  # nobody listens any more: what was committed the next one finds
+        os._exit(1)

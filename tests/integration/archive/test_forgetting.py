@@ -68,33 +68,21 @@ def test_a_context_is_gone_with_its_place(world: World) -> None:
     world.same()
 
 
+@pytest.mark.parametrize("how", ["run", "look"])
 def test_what_the_archive_could_not_hear_it_hears_later(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
+    """By hand, or by itself: what is owed is not put off until the next day's run is due."""
     intent, _ = _remember(world)
     world.contexts.archive_forgets = world.archiver.forget
     monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", "postgresql://nobody@127.0.0.1:1/away")
     assert world.contexts.forget((intent,)).archive == "owed"
     assert "xylophone" in everything(world)
     monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", world.url)
-    assert world.archiver.run().forgotten == 1
+    getattr(world.archiver, how)()
     assert "xylophone" not in everything(world)
     assert world.here("SELECT * FROM archive_owed") == []
     world.same()
-
-
-def test_what_is_owed_is_not_put_off_until_the_next_day(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`look` does nothing within a day of a run; but for what the archive still has to forget."""
-    intent, _ = _remember(world)
-    world.contexts.archive_forgets = world.archiver.forget
-    monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", "postgresql://nobody@127.0.0.1:1/away")
-    assert world.contexts.forget((intent,)).archive == "owed"
-    monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", world.url)
-    world.archiver.look()
-    assert "xylophone" not in everything(world)
-    assert world.here("SELECT * FROM archive_owed") == []
 
 
 def test_what_was_pruned_here_is_forgotten_there_by_its_context(world: World) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
 from tests.integration.archive.world import World
 from zdriver.context.model import Place
 from zdriver.core.clock import now_us
+from zdriver.core.errors import StorageFull
 from zdriver.storage.port import Event
+from zdriver.testing import Home
 
 DAY = 86_400 * 1_000_000
 PLACE = Place(cwd="/w/old", zellij_session="z")
@@ -111,3 +119,33 @@ def test_what_was_touched_meanwhile_stays(world: World) -> None:
     told = Prunable(cursor=cursor, entries=(rows[milestone.id], rows[other.id]))
     assert world.store.write(lambda tx: prune(tx, told)).entries == 1
     assert [row["id"] for row in world.here("SELECT id FROM entries")] == [milestone.id]
+
+
+def fill_up(world: World) -> None:
+    for number in range(20_000):
+        world.contexts.set_intent(f"filling {number} " + "x" * 5000, place=PLACE)
+
+
+def test_a_full_disk_does_not_keep_what_is_archived_from_going(
+    home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Room is made by taking away: what is noted on the way there must not wait for room."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=True)
+    monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", database_url)
+    monkeypatch.setenv("ZDRIVER_STORAGE_PATH", str(disk / "zdriver.db"))
+    try:
+        with World(disk / "zdriver.db", database_url) as world:
+            world.live(12)
+            with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+                while True:  # until there is no room left
+                    ballast.write(bytes(4096))
+            with pytest.raises(StorageFull):
+                fill_up(world)
+            before = world.counts()
+            done = world.another(keep_days=1, clock=years_later).run()
+            assert done.pruned.entries > 0
+            assert world.counts()["entries"] == before["entries"] - done.pruned.entries
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from zdriver.core.clock import to_datetime
+from zdriver.core.clock import to_datetime, to_datetime_or_none
 from zdriver.core.tokens import search_words
 from zdriver.forges.urls import identity
 from zdriver.storage.port import Row
@@ -43,8 +42,8 @@ def _entry(row: Row) -> Values:
         row["source"],
         to_datetime(row["at"]),
         row["intent_id"],
-        _moment(row["ended_at"]),
-        _moment(row["undone_at"]),
+        to_datetime_or_none(row["ended_at"]),
+        to_datetime_or_none(row["undone_at"]),
         row["context_id"],
         row["host"],
         _clean(row["zellij_session"]),
@@ -85,7 +84,7 @@ def _claim(row: Row) -> Values:
         _clean(row["session"]),
         to_datetime(row["claimed_at"]),
         to_datetime(row["expires_at"]),
-        _moment(row["ended_at"]),
+        to_datetime_or_none(row["ended_at"]),
         row["ended"],
         _clean(row["reason"]),
     )
@@ -108,10 +107,6 @@ def _event(row: Row) -> Values:
 def _repo(remote: str) -> str:
     """One form for every way to write a remote: clones of one repository are one in the archive."""
     return identity(remote)
-
-
-def _moment(us: int | None) -> datetime | None:
-    return None if us is None else to_datetime(us)
 
 
 def _clean(text: str) -> str:

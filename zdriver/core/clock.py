@@ -20,6 +20,11 @@ def to_datetime(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
 
 
+def to_datetime_or_none(us: int | None) -> datetime | None:
+    """Of a column that may be empty."""
+    return None if us is None else to_datetime(us)
+
+
 def to_us(moment: datetime) -> int:
     """Exact, where `timestamp()` would round. A naive moment is taken as UTC."""
     if moment.tzinfo is None:

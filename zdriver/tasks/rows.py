@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from zdriver.core.clock import to_datetime
+from zdriver.core.clock import to_datetime, to_datetime_or_none
 from zdriver.storage.port import Event, Row
 from zdriver.tasks.model import Task
 
@@ -24,16 +23,12 @@ def task(row: Row) -> Task:
         state=row["state"],
         added_at=to_datetime(row["added_at"]),
         holder=row["holder"],
-        taken_at=_moment(row["taken_at"]),
-        expires_at=_moment(row["expires_at"]),
-        done_at=_moment(row["done_at"]),
+        taken_at=to_datetime_or_none(row["taken_at"]),
+        expires_at=to_datetime_or_none(row["expires_at"]),
+        done_at=to_datetime_or_none(row["done_at"]),
         attempts=row["attempts"],
         payload=msgspec.json.decode(row["payload"], type=dict[str, Any]),
     )
-
-
-def _moment(at: int | None) -> datetime | None:
-    return None if at is None else to_datetime(at)
 
 
 def event(type_: str, of: Task, **more: Any) -> Event:

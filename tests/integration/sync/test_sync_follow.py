@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from functools import partial
@@ -185,9 +186,7 @@ def test_where_the_container_is_made_later_it_is_followed_from_then_on(home: Hom
 
 
 @pytest.mark.parametrize("step", ["made", "exchanged", "shown"])
-def test_a_daemon_that_is_killed_on_the_way_goes_on_where_it_was(
-    followed: Followed, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_a_daemon_that_is_killed_on_the_way_goes_on_where_it_was(followed: Followed, step: str) -> None:
     goes = followed.put("deep/goes")
     shared = followed.container / "sync/global"
     shared.mkdir()
@@ -198,10 +197,9 @@ def test_a_daemon_that_is_killed_on_the_way_goes_on_where_it_was(
     followed.put("moves", "repo")
     goes.unlink()
     (shared / "moves").unlink()
-    with monkeypatch.context() as armed:
-        armed.setenv(killpoint.VARIABLE, f"sync.apply:{step}")
-        pid = followed.daemons.pid()
-    followed.daemons.gone(pid)
+    # It gets there by itself, perhaps before it could answer anybody.
+    armed = followed.daemons.run("daemon", "run", env={killpoint.VARIABLE: f"sync.apply:{step}"})
+    assert armed.returncode == -signal.SIGKILL, armed.stderr
     followed.daemons.pid()
     followed.has("comes", "moves")
     assert not (followed.feature / "deep").exists()

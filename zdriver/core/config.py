@@ -155,7 +155,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
 
 def load_config() -> Config:
     """The effective configuration. Raises InvalidInput with one line that says what to mend."""
-    return load().config
+    return _effective(paths.config_file(), os.environ)[0]
 
 
 def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
@@ -164,24 +164,7 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     Raises InvalidInput (what is wrong, where, what is allowed) or NotFound.
     """
     environ = os.environ if environ is None else environ
-    file = file or paths.config_file()
-    values = _from_file(file, named=bool(environ.get("ZDRIVER_CONFIG")))
-    origins = dict.fromkeys(values, str(file))
-    for name, kind in LEAVES.items():
-        variable = variable_of(name)
-        if text := environ.get(variable, ""):
-            values[name] = from_text(kind, text, where=f"${variable}")
-            origins[name] = f"${variable}"
-    config = _assembled(values)
-    if config.storage.path and not config.database().is_absolute():
-        # The daemon has no current folder of its own.
-        raise InvalidInput(
-            f"storage.path is {_path_shown(config.storage.path)} ({origins['storage.path']});"
-            " allowed: an absolute path",
-            hint="a URL goes into storage.url" if "://" in config.storage.path else "begin it with / or ~/",
-        )
-    _check_exchange(config, origins)
-    _check_templates(config, origins)
+    config, origins = _effective(file or paths.config_file(), environ)
     settings = tuple(
         Setting(
             name=name,
@@ -192,6 +175,33 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         for name, kind in LEAVES.items()
     )
     return Loaded(config=config, settings=settings, warnings=tuple(_strangers(environ)))
+
+
+def _effective(file: Path, environ: Mapping[str, str]) -> tuple[Config, dict[str, str]]:
+    """The values, and by the name of each that is set what set it."""
+    values = _from_file(file, named=bool(environ.get("ZDRIVER_CONFIG")))
+    origins = dict.fromkeys(values, str(file))
+    for name in _set_by(environ):
+        variable = variable_of(name)
+        values[name] = from_text(LEAVES[name], environ[variable], where=f"${variable}")
+        origins[name] = f"${variable}"
+    config = _assembled(values)
+    if config.storage.path and not config.database().is_absolute():
+        # The daemon has no current folder of its own.
+        raise InvalidInput(
+            f"storage.path is {_path_shown(config.storage.path)} ({origins['storage.path']});"
+            " allowed: an absolute path",
+            hint="a URL goes into storage.url" if "://" in config.storage.path else "begin it with / or ~/",
+        )
+    _check_exchange(config, origins)
+    _check_templates(config, origins)
+    return config, origins
+
+
+def _set_by(environ: Mapping[str, str]) -> list[str]:
+    """The settings that variables of the environment set, in the order of `LEAVES`."""
+    ours = {variable for variable in environ if variable.startswith(PREFIX) and environ[variable]}
+    return [name for name in LEAVES if variable_of(name) in ours] if ours else []
 
 
 def parse(text: str, where: str = "config.toml") -> dict[str, Any]:

@@ -111,9 +111,9 @@ Said = Meets | Committed | Settled | Confirmed | Prunable | Done | Failed
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a worker is started for: to archive, or to count what would be."""
+    """What a worker is started for: to archive, to count what would be, or only to forget what is owed."""
 
     host: str  #: id of this machine
-    what: Literal["run", "count"] = "run"
+    what: Literal["run", "count", "forget"] = "run"
     prune_before: int = 0  #: µs: what is older may go here; 0: nothing
     unless_within: float = 0.0  #: nothing is done when everything was there within so many seconds

@@ -46,15 +46,29 @@ class Pass:
 
     def run(self) -> int:
         """The newest event that is there now. Raises what store and archive raise."""
-        self._forget()
+        self.forget()
         state = self._begin()
         if state.stage:
             self._first(state)
             self.whole = True
         cursor = self._changes()
         self._snapshots()
-        self._forget()
+        self.forget()
         return cursor
+
+    def forget(self) -> None:
+        """What is owed, and nothing else. Raises what store and archive raise."""
+        after = 0
+        while owed := self._source.all("archive.owed", after=after, limit=OWED):
+            after = int(owed[-1]["seq"])
+            # What is told is deleted by the daemon, sooner or later.
+            fresh = [row for row in owed if row["seq"] not in self._settled]
+            if not fresh:
+                continue
+            forget(self._target, fresh, lambda sequence: self._source.one("archive.event", sequence=sequence))
+            self.forgotten += len({row["id"] for row in fresh if row["kind"] in ("entry", "context")})
+            self._settled.update(row["seq"] for row in fresh)
+            self._tell(Settled(tuple(row["seq"] for row in fresh)))
 
     def _begin(self) -> State:
         """Where to go on from. A store that lost what the archive has begins anew, under its old id."""
@@ -129,19 +143,6 @@ class Pass:
             if changed:
                 self._target.merge([(SNAPSHOTS, _values(SNAPSHOTS, changed))])
                 self._count("snapshots", len(changed))
-
-    def _forget(self) -> None:
-        after = 0
-        while owed := self._source.all("archive.owed", after=after, limit=OWED):
-            after = int(owed[-1]["seq"])
-            # What is told is deleted by the daemon, sooner or later.
-            fresh = [row for row in owed if row["seq"] not in self._settled]
-            if not fresh:
-                continue
-            forget(self._target, fresh, lambda sequence: self._source.one("archive.event", sequence=sequence))
-            self.forgotten += len({row["id"] for row in fresh if row["kind"] in ("entry", "context")})
-            self._settled.update(row["seq"] for row in fresh)
-            self._tell(Settled(tuple(row["seq"] for row in fresh)))
 
     def _count(self, kind: str, number: int, **more: int) -> None:
         counted = Counts(**{kind: number}, **more)

@@ -83,17 +83,20 @@ def _serve(config: Config, order: Order, tell: Callable[[Said], None], heard: Te
 
 def _work(source: Source, target: Target, order: Order, tell: Callable[[Said], None]) -> Archived:
     began = time.monotonic()
-    if order.what == "run" and not target.lead():
-        return _report(source, target, elsewhere=True)
     if order.what == "count":
         return _report(source, target, rows=pending(source, target), dry_run=True)
+    if not target.lead():
+        return _report(source, target, elsewhere=True)
+    made = Pass(source, target, tell)
+    if order.what == "forget":
+        made.forget()
+        return _report(source, target, forgotten=made.forgotten)
     target.meet(order.host, socket.gethostname())
     for known in source.all("archive.hosts"):
         target.meet(known["id"], known["name"])
     age = target.age()
     if age is not None and age < order.unless_within:
         return _report(source, target, elsewhere=True)
-    made = Pass(source, target, tell)
     cursor = made.run()
     at = target.finish()
     tell(Confirmed(archive=target.id, cursor=cursor, archived_at=at))
@@ -131,6 +134,7 @@ def _report(
     target: Target,
     *,
     rows: Counts | None = None,
+    forgotten: int = 0,
     dry_run: bool = False,
     elsewhere: bool = False,
 ) -> Archived:
@@ -139,6 +143,7 @@ def _report(
         archive=target.id,
         store=source.id,
         rows=rows or Counts(),
+        forgotten=forgotten,
         behind=_behind(source, state.cursor),
         archived_at=state.archived_at,
         dry_run=dry_run,

@@ -52,9 +52,24 @@ def test_an_entry_is_gone_at_once(world: World) -> None:
     assert "xylophone" not in found
     assert "quetzalcoatl" in found
     assert world.here("SELECT * FROM archive_owed") == []
+    world.archiver.run()
     world.same()
     (milestone,) = world.there("SELECT intent_id FROM archive_entries WHERE text LIKE 'quetz%%'")
     assert milestone["intent_id"] is None
+
+
+def test_who_forgets_does_not_wait_for_all_that_is_behind(world: World) -> None:
+    """A history that was never archived may take longer than anybody waits for an answer."""
+    intent, _ = _remember(world)
+    world.live(3, begin=3)
+    world.contexts.archive_forgets = world.archiver.forget
+    assert world.contexts.forget((intent,)).archive == "done"
+    found = everything(world)
+    assert "xylophone" not in found
+    assert "Intent 5" not in found
+    world.archiver.run()
+    assert "Intent 5" in everything(world)
+    world.same()
 
 
 def test_a_context_is_gone_with_its_place(world: World) -> None:
@@ -65,6 +80,7 @@ def test_a_context_is_gone_with_its_place(world: World) -> None:
     for word in ("xylophone", "quetzalcoatl", "zanzibar", "secret-place"):
         assert word not in found
     assert "Intent 2" in found
+    world.archiver.run()
     world.same()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from tests.contract.claiming import make_worktrees
@@ -17,16 +17,12 @@ from tests.integration.storage.claims import ByUnits, Counting, Worktrees, rows,
 from tests.integration.storage.conftest import Opens, at
 from zdriver.claims.ledger import Outcome
 from zdriver.claims.model import Claim
-from zdriver.core.clock import to_us
-from zdriver.core.errors import Conflict, NotFound, Unavailable
+from zdriver.core.clock import now_us, to_us
+from zdriver.core.errors import Conflict, NotFound
 from zdriver.core.ids import new_id
 from zdriver.storage.port import Transaction
-from zdriver.storage.postgres.calling import Call
 from zdriver.storage.postgres.keys import lock_key
 from zdriver.storage.postgres.store import PostgresStore
-from zdriver.storage.postgres.watch import Session
-from zdriver.testing import until
-from zdriver.testing.servers import PostgreSql, Proxy, scratch
 
 # ---- the same ---------------------------------------------------------------------------
 
@@ -48,17 +44,7 @@ def events(url: str) -> list[dict[str, Any]]:
 
 
 #: What differs between any two of them.
-OWN = {
-    "id",
-    "event_id",
-    "timestamp",
-    "claim",
-    "worktree_id",
-    "claimed_at",
-    "expires_at",
-    "ended_at",
-    "subject",
-}
+OWN = {"id", "event_id", "timestamp", "claim", "worktree_id", "claimed_at", "expires_at", "ended_at"}
 
 
 def alike(found: object) -> object:
@@ -132,6 +118,108 @@ def test_locks_have_the_same_numbers_in_the_database(store: Counting, database_u
         assert rows(database_url, f"SELECT lock_key('{name}')") == [(lock_key(name),)]
 
 
+def test_a_worktree_is_found_beside_that_in_which_one_stands(
+    store: Counting, known: Worktrees, database_url: str, tmp_path: Path
+) -> None:
+    git = tmp_path / "feat-a" / ".git"
+    git.parent.mkdir()
+    git.write_text("gitdir: elsewhere")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE worktrees SET path = %s WHERE name = 'feat-a'", (str(git.parent),))
+    held = service(store, {}).claim("feat-b", agent="one", cwd=str(git.parent))
+    assert (held.worktree_id, store.once, store.units) == (known["feat-b"][1].id, 1, 0)
+    with pytest.raises(NotFound):
+        service(store, {}, host="another").claim("feat-b", agent="one", cwd=str(git.parent))
+
+
+# ---- what is not plain ------------------------------------------------------------------
+
+
+def at_once(store: PostgresStore, worktree: str, agent: str) -> Outcome | None:
+    given: dict[str, Any] = {
+        "worktree_id": worktree, "top": "", "name": "", "host": "h", "id": new_id(), "agent": agent,
+        "pid": 0, "session": "", "lease": 60_000_000, "event": new_id(), "task": "",
+    }  # fmt: skip
+    return store.at_once("claim.at_once", result=Outcome, **given)
+
+
+def test_what_is_held_on_another_machine_is_held(
+    store: Counting, known: Worktrees, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE repos SET host = 'h2', identity = 'same'")
+    other = make_worktrees(store, "feat-a")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE repos SET identity = 'same'")
+    here, there = service(store, known, host="h2"), service(store, other)
+    assert here.claim("feat-a", agent="one", cwd="/").token == 1
+    assert at_once(store, other["feat-a"][1].id, "two") is None
+    with pytest.raises(Conflict, match="held by one"):
+        there.claim("feat-a", agent="two", cwd="/")
+    here.release("feat-a", agent="one", cwd="/")
+    store.units = 0
+    assert there.claim("feat-a", agent="two", cwd="/").token == 2
+    assert store.units == 0
+
+
+def test_who_waits_comes_first(store: Counting, known: Worktrees, database_url: str) -> None:
+    worktree = known["feat-a"][1].id
+    later = now_us() + 60_000_000
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO claim_waiters (id, worktree_id, agent, since, until) VALUES (%s, %s, 'one', 0, %s)",
+            (new_id(), worktree, later),
+        )
+    assert at_once(store, worktree, "two") is None
+    with pytest.raises(Conflict, match="held by one"):
+        service(store, known).claim("feat-a", agent="two", cwd="/")
+
+
+def test_whose_places_nobody_keeps_any_more_is_in_nobodys_way(
+    store: Counting, known: Worktrees, database_url: str
+) -> None:
+    """But who waited itself gives up its places with the claim: that is more than the plain case."""
+    worktree = known["feat-a"][1].id
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO claim_waiters (id, worktree_id, agent, since, until) VALUES (%s, %s, 'one', 0, 1)",
+            (new_id(), worktree),
+        )
+    assert at_once(store, worktree, "one") is None
+    assert at_once(store, worktree, "two") is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE claims SET expires_at = claimed_at",  # it ran out, and was taken by nobody yet
+        "UPDATE claims SET expires_at = expires_at + 3600000000",  # the server's clock was put back
+        "UPDATE worktrees SET removed_at = 1, state = 'removed'",
+        "UPDATE claims SET agent = 'two'",
+        "UPDATE claims SET token = 7",
+    ],
+)
+def test_a_claim_that_does_not_simply_stand_is_not_released_at_once(
+    store: Counting, known: Worktrees, database_url: str, change: str
+) -> None:
+    held = service(store, known).claim("feat-a", agent="one", cwd="/")
+    with psycopg.connect(database_url) as connection:
+        connection.execute(change.encode())
+    given = {"worktree_id": held.worktree_id, "top": "", "name": "", "host": "h", "event": new_id()}
+    asked = {"agent": "one", "token": held.token}
+    assert store.at_once("claim.release_at_once", result=Outcome, **given, **asked) is None
+    assert rows(database_url, "SELECT count(*) FROM claims WHERE ended_at IS NULL") == [(1,)]
+
+
+@pytest.mark.parametrize("state", ["creating", "removing"])
+def test_a_worktree_that_is_not_there_yet_or_goes_cannot_be_claimed(
+    store: Counting, known: Worktrees, database_url: str, state: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE worktrees SET state = %s", (state,))
+    assert at_once(store, known["feat-a"][1].id, "one") is None
+
+
 # ---- somebody in the way ----------------------------------------------------------------
 
 
@@ -159,113 +247,10 @@ def test_nobody_is_waited_for(store: Counting, known: Worktrees, opens: Opens, l
         target=lambda: got.append(service(store, known).claim("feat-a", agent="one", cwd="/"))
     )
     try:
-        given = {"worktree_id": worktree, "top": "", "name": "", "host": "h", "id": new_id(), "agent": "one"}
-        more = {"pid": None, "session": "", "lease": 1_000_000, "event": new_id(), "task": ""}
-        assert store.at_once("claim.at_once", result=Outcome, **given, **more) is None
+        assert at_once(store, worktree, "one") is None
         asking.start()
     finally:
         go_on.set()
     thread.join(10)
     asking.join(10)
     assert [claim.token for claim in got] == [1]
-
-
-# ---- a connection that is lost ----------------------------------------------------------
-
-
-@pytest.fixture
-def proxy(database_url: str) -> Iterator[Proxy]:
-    with Proxy(database_url) as between:
-        yield between
-
-
-@pytest.mark.parametrize("request_id", ["r", ""])
-def test_an_answer_that_is_lost_is_found(
-    known: Worktrees, proxy: Proxy, database_url: str, request_id: str
-) -> None:
-    with Counting(at(proxy.url)) as store:
-        claims = service(store, known)
-        proxy.lose_answer(b"agent-lost")
-        held = claims.claim("feat-a", agent="agent-lost", request=request_id, cwd="/")
-        assert proxy.armed == 0
-        assert claims.list("feat-a") == (held,)
-        proxy.lose_answer(b"agent-lost")
-        ended = claims.release("feat-a", agent="agent-lost", request=request_id and "s", cwd="/")
-        assert proxy.armed == 0
-        assert (ended.id, ended.ended) == (held.id, "released")
-        assert (store.once, store.units) == (2, 0)
-    types = [row[0] for row in rows(database_url, "SELECT type FROM events ORDER BY sequence")]
-    assert types == ["worktree.claimed", "task.assigned", "worktree.released"]
-
-
-@pytest.mark.parametrize("request_id", ["r", ""])
-def test_what_did_not_arrive_is_done_by_a_unit(known: Worktrees, proxy: Proxy, request_id: str) -> None:
-    with Counting(at(proxy.url)) as store:
-        claims = service(store, known)
-        proxy.cut_after(10)
-        held = claims.claim("feat-a", agent="one", request=request_id, cwd="/")
-        assert (held.token, store.once, store.units) == (1, 0, 1)
-        assert claims.list("feat-a") == (held,)
-        if request_id:
-            assert claims.claim("feat-a", agent="one", request=request_id, cwd="/") == held
-
-
-def test_what_arrives_after_it_was_given_up_does_nothing(
-    store: Counting, known: Worktrees, database_url: str, opens: Opens
-) -> None:
-    """It lay in a network that hung, while the caller asked elsewhere and was told that nothing was done."""
-    given = {"worktree_id": known["feat-a"][1].id, "top": "", "name": "", "host": "h", "agent": "one"}
-    more = {"pid": None, "session": "", "lease": 60_000_000, "event": new_id(), "task": "", "id": new_id()}
-    where = at(database_url)
-    late: Call[Outcome] = Call(
-        "claim.at_once", {**given, **more}, address=where, request="r", digest="d", result=Outcome,
-        sinks=(), clock=None,
-    )  # fmt: skip
-    with Pair(store) as (old, new):
-        assert late.settled(new, 0) is None
-        assert late.once(old) is None
-    claims = service(store, known)
-    assert claims.list("feat-a") == ()
-    held = claims.claim("feat-a", agent="one", request="r", cwd="/")
-    assert claims.claim("feat-a", agent="one", request="r", cwd="/") == held
-    with Pair(store) as (old, _):
-        claims.release("feat-a", agent="one", cwd="/")
-        assert late.once(old) is None
-    assert claims.list("feat-a") == ()
-
-
-class Pair:
-    """Two sessions of a store."""
-
-    def __init__(self, store: PostgresStore) -> None:
-        self._store = store
-
-    def __enter__(self) -> tuple[Session, Session]:
-        opens = cast(Any, self._store)._open
-        self._both = (opens(5.0), opens(5.0))
-        return self._both
-
-    def __exit__(self, *_exception: object) -> None:
-        for each in self._both:
-            each.connection.close()
-
-
-def test_a_server_that_is_gone_is_said_and_nothing_is_lost_by_it() -> None:
-    with scratch("once") as folder, PostgreSql(folder) as server, ExitStack() as stack:
-        store = stack.enter_context(PostgresStore(at(server.database("one"))))
-        claims = service(store, make_worktrees(store, "feat-a"))
-        claims.claim("feat-a", agent="one", cwd="/")
-        server.kill()
-        with pytest.raises(Unavailable, match=r"^storage\.url: "):
-            claims.release("feat-a", agent="one", cwd="/")
-        server.start()
-        until(lambda: answers(store), what="an answer")
-        assert claims.release("feat-a", agent="one", cwd="/").token == 1
-        assert claims.claim("feat-a", agent="one", cwd="/").token == 2
-
-
-def answers(store: PostgresStore) -> bool:
-    try:
-        return store.read(lambda tx: tx.one("meta.get", key="store_id")) is not None
-    except Unavailable:
-        return False

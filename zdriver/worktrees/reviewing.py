@@ -189,6 +189,7 @@ class ReviewsService:
         """None: it turned out to be there. Raises what `WorktreesService.add` raises."""
         from zdriver.git import branches, refs
         from zdriver.worktrees import pullrefs
+        from zdriver.worktrees.adding import Asked
 
         number = fetched.request.number
         head = pullrefs.head(number)
@@ -196,9 +197,9 @@ class ReviewsService:
             start = choose(repo, fetched, environ)
             if refs.read_ref(repo.git_dir, head) is None:  # one that was killed knows where it stands
                 branches.set_ref(repo.git_dir, head, start.commit)
-            added = self._worktrees.add_for(
-                rules.REVIEW,
-                str(number),
+            asked = Asked(
+                type=rules.REVIEW,
+                name=str(number),
                 cwd=cwd,
                 agent=agent,
                 env=environ,
@@ -206,6 +207,7 @@ class ReviewsService:
                 pull_request=fetched.pull_request(),
                 start=start,
             )
+            added = self._worktrees.make(asked)
         except BaseException:
             pullrefs.drop(repo, number)
             raise

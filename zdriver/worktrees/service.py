@@ -19,7 +19,6 @@ from zdriver.worktrees.locks import Locks
 from zdriver.worktrees.model import (
     Added,
     Line,
-    PullRequest,
     Repaired,
     Worktree,
     WorktreeType,
@@ -29,8 +28,7 @@ from zdriver.worktrees.registry import Registry
 from zdriver.worktrees.removing import Removing
 
 if TYPE_CHECKING:  # loaded at the first use: a daemon without worktrees needs none of it
-    from zdriver.worktrees.adding import Adding
-    from zdriver.worktrees.branching import Start
+    from zdriver.worktrees.adding import Adding, Asked
     from zdriver.worktrees.creating import Creating
     from zdriver.worktrees.repairing import Repairing
 
@@ -90,28 +88,9 @@ class WorktreesService(Removing):
         env: dict[str, str] | None = None,
         request: str = "",
     ) -> Added:
-        return self.add_for(
-            type, name, base=base, branch=branch, cwd=cwd, agent=agent, env=env, request=request
-        )
-
-    def add_for(
-        self,
-        type: str,
-        name: str,
-        *,
-        base: str = "",
-        branch: str = "",
-        cwd: str = "",
-        agent: str = "",
-        env: dict[str, str] | None = None,
-        request: str = "",
-        pull_request: PullRequest | None = None,
-        start: Start | None = None,
-    ) -> Added:
-        """`add`, for a pull request: in this process only."""
         from zdriver.worktrees.adding import Asked
 
-        added = self._adding.add(
+        return self.make(
             Asked(
                 type=type,
                 name=name,
@@ -121,11 +100,13 @@ class WorktreesService(Removing):
                 branch=branch,
                 env=env,
                 request=request,
-                pull_request=pull_request,
-                start=start,
             )
         )
-        return self._beside_others(added, cwd or caller.cwd()) if added.created else added
+
+    def make(self, asked: Asked) -> Added:
+        """`add`, in this process only: also for a pull request."""
+        added = self._adding.add(asked)
+        return self._beside_others(added, asked.cwd) if added.created else added
 
     def _beside_others(self, added: Added, cwd: str) -> Added:
         """With a word to who makes what another machine has as well: a claim is one for all of them."""

@@ -110,6 +110,13 @@ class Opened(Session):
         self.window.wait_for("Welcome back")
         return self
 
+    def take_offer(self) -> Opened:
+        """Enter; then as `welcomed`, since a session in which somebody types is not replaced."""
+        self.window.wait_for("Enter restore")
+        self.keys("Enter")
+        self.window.wait_for(lambda screen: "Welcome back" in screen and "Enter restore" not in screen)
+        return self
+
     def close_window(self) -> None:
         """What closing a terminal's window does: SIGHUP. Zellij only detaches."""
         self.window.close()

@@ -60,8 +60,7 @@ def test_a_newer_snapshot_is_offered_and_takes_the_place_of_zellijs_panes(
     again = zellij.start(attach="kept", cwd=project)
     again.window.wait_for("Enter restore")
     assert [pane.cwd for pane in again.wait_panes(2)] == [str(project)] * 2
-    again.keys("Enter")
-    again.window.wait_for("Welcome back")
+    again.take_offer()
     until(
         lambda: [pane.cwd for pane in again.panes()] == [str(project), str(project / "later")],
         what="the newer panes in place of the older ones",

@@ -52,7 +52,7 @@ def test_an_offer_changes_nothing_until_it_is_taken(home: Home, zellij: Zellij, 
     opened = zellij.start("after", cwd=project)
     opened.window.wait_for("Enter restore")
     assert len(opened.panes()) == 1
-    opened.keys("Enter")
+    opened.take_offer()
     opened.wait_running(*TAIL)
     assert len(opened.wait_panes(2)) == 2
 

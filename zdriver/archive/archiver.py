@@ -68,7 +68,7 @@ class Archiver:
         self._keep_days = keep_days
         self._clock = clock
         self._worker = Worker()
-        self._running = threading.Lock()
+        self._running, self._noting = threading.Lock(), threading.Lock()
         self._ending = threading.Event()
         self._asked, self._counted = threading.Event(), threading.Event()
         self._due = 0  #: µs: the next run
@@ -220,6 +220,7 @@ class Archiver:
         self._counted.set()
 
     def _note(self, **changes: object) -> None:
-        if changes.get("state", self._health.state) != self._health.state:
-            changes["since"] = datetime.now(UTC)
-        self._health = msgspec.structs.replace(self._health, **changes)
+        with self._noting:  # who asks for a run does so in a thread of its own
+            if changes.get("state", self._health.state) != self._health.state:
+                changes["since"] = datetime.now(UTC)
+            self._health = msgspec.structs.replace(self._health, **changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from zdriver.claims.book import Beside, Work
-from zdriver.claims.ledger import Ledger, at
+from zdriver.claims.ledger import Ledger
 from zdriver.core import caller
 from zdriver.core.errors import NotFound
 from zdriver.git.repository import worktree_top
@@ -71,9 +71,7 @@ class Finding:
         cwd = cwd or caller.cwd()
         top = worktree_top(cwd) if name and name.isprintable() else None
         if top is not None:
-            found = self._ledger.read(
-                lambda tx: at(tx, tx.one("claim.beside", host=self._host, top=top, name=name, now=tx.now()))
-            )
+            found = self._ledger.look("claim.beside", host=self._host, top=top, name=name)
             if found is not None:
                 return _meant(found, found[0].get("asked_id"))
         try:

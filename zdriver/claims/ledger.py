@@ -84,9 +84,9 @@ class Ledger:
         if (lost := self.read(unit)) is not None:
             raise lost
 
-    def holder(self, worktree_id: str, found: tuple[Row, int] | None = None) -> Claim | None:
-        """The live claim; an expired one counts as none. `found`: what `current` says. Raises NotFound."""
-        row, now = found or self.current(worktree_id)
+    def holder(self, worktree_id: str) -> Claim | None:
+        """The live claim; an expired one counts as none. Raises NotFound."""
+        row, now = self.current(worktree_id)
         return None if row["id"] is None or row["expires_at"] <= now else rows.claim(row)
 
     def check(self, worktree_id: str, *, agent: str, token: int = 0) -> None:
@@ -183,14 +183,29 @@ class Ledger:
         return self._store.at_once(statement, result=Outcome, request=request, digest=digest, **given)
 
     def current(self, worktree_id: str) -> tuple[Row, int]:
-        found = self.read(lambda tx: at(tx, tx.one("claim.current", worktree_id=worktree_id, now=tx.now())))
+        """Raises NotFound."""
+        found = self.look("claim.current", worktree_id=worktree_id)
         if found is None:
             raise NotFound("there is no such worktree any more", hint="`zdriver worktree list` shows them")
         return found
+
+    def look(self, statement: str, **params: str) -> tuple[Row, int] | None:
+        """A row as it is now, and when that is."""
+
+        def unit(tx: Reading) -> tuple[Row, int] | None:
+            now = tx.now()
+            row = tx.one(statement, now=now, **params)
+            return None if row is None else (row, now)
+
+        return self.read(unit)
 
     def by_id(self, id_: str) -> Row | None:
         return self.read(lambda tx: tx.one("claim.by_id", id=id_))
 
 
-def at(tx: Reading, row: Row | None) -> tuple[Row, int] | None:
-    return None if row is None else (row, tx.now())
+def lost(book: Book, id_: str) -> Outcome:
+    """Of a claim that was there: how it ended, and who had it next."""
+    row = book.tx.one("claim.by_id", id=id_)
+    assert row is not None
+    after = book.tx.one("claim.after_token", worktree_id=book.worktree_id, token=row["token"])
+    return Outcome(lost=rows.claim(row), by=after["agent"] if after else "")

@@ -12,13 +12,13 @@ from zdriver.claims import rows, rules
 from zdriver.claims.book import FIRST, Book, NotBeside, Who
 from zdriver.claims.desk import Desk
 from zdriver.claims.finding import Find, Finding, work
-from zdriver.claims.ledger import Outcome
+from zdriver.claims.ledger import Outcome, lost
 from zdriver.claims.model import Claim, Turn
 from zdriver.claims.steady import steady_us
 from zdriver.claims.turns import Turns
 from zdriver.core import caller, platform
 from zdriver.core.clock import to_datetime, to_us
-from zdriver.core.errors import Conflict, InvalidInput, NotFound
+from zdriver.core.errors import Conflict, InvalidInput, NotFound, StorageFull
 from zdriver.core.ids import new_id
 from zdriver.storage.host import host_id
 from zdriver.storage.port import Reading, Row, Store
@@ -71,10 +71,14 @@ class ClaimsService:
             return Outcome(claim=book.again(lease=length, here=True, **who), pid=was or 0)
 
         asked = ("claim", agent, length)
-        events = {"event": new_id(), "task": "" if rules.is_person(agent) else new_id()}
-        given = {"id": new_id(), "agent": agent, "lease": length, **who, **events}
-        done = self._at_once("claim.at_once", name, cwd, request, *asked, **given)
-        done = done or self._write(unit, name, cwd, request, *asked)
+        ids = ("id", "event") if rules.is_person(agent) else ("id", "event", "task")
+        given = {"agent": agent, "lease": length, "task": "", **who}
+        try:
+            done = self._at_once("claim.at_once", ids, name, cwd, request, *asked, **given)
+            done = done or self._write(unit, name, cwd, request, *asked)
+        except StorageFull:  # no reason to say less than is known
+            self._refuse_held(name, cwd, agent)
+            raise
         held = _held(done)
         if held.again and done.pid and not self._alive(done.pid):
             # Its process was killed: whoever claims it again is the one to release it.
@@ -143,8 +147,8 @@ class ClaimsService:
 
         asked, done = ("release", agent, token), None
         if not token or rules.may_be_token(token):
-            given = {"agent": agent, "token": token, "event": new_id()}
-            done = self._at_once("claim.release_at_once", name, cwd, request, *asked, **given)
+            given = {"agent": agent, "token": token}
+            done = self._at_once("claim.release_at_once", ("event",), name, cwd, request, *asked, **given)
         done = done or self._write(unit, name, cwd, request, *asked, timeout=rules.ASK)
         return self._mine(done, agent, token)
 
@@ -161,7 +165,7 @@ class ClaimsService:
             if there is not None and there.id == id and not (late and there.waiting) and not book.removed:
                 return Outcome(claim=book.again(lease=length, pid=0, session=""))
             book.settle()
-            return self._lost(book, id)
+            return lost(book, id)
 
         done = self.desk.write(work(row), unit, settle=False)
         if done.claim is None:
@@ -221,15 +225,23 @@ class ClaimsService:
     # ---- inside -------------------------------------------------------------------------
 
     def _at_once(
-        self, statement: str, name: str, cwd: str, request: str, *asked: str | int, **given: Any
+        self,
+        statement: str,
+        ids: tuple[str, ...],
+        name: str,
+        cwd: str,
+        request: str,
+        *asked: str | int,
+        **given: Any,
     ) -> Outcome | None:
         """What `_write` does in the plain case, for the same `asked`; None: nothing was done.
 
-        Raises NotFound, Ambiguous.
+        ids  names of what new ids are given for. Raises NotFound, Ambiguous.
         """
         place = self._finding.place(name, cwd)
         if place is None:
             return None
+        given |= {each: new_id() for each in ids}
         return self.desk.at_once(statement, request, *asked, name, cwd, **place._asdict(), **given)
 
     def _write(
@@ -252,6 +264,12 @@ class ClaimsService:
         work = self._finding.meant(name, cwd).work
         return self.desk.write(work, unit, request, *asked, timeout=timeout)
 
+    def _refuse_held(self, name: str, cwd: str, agent: str) -> None:
+        """Raises Conflict when another one has it."""
+        row, now = self._finding.meant(name, cwd).found
+        if row["id"] is not None and row["expires_at"] > now and row["agent"] != agent:
+            raise rules.held(rows.claim(row), to_datetime(now))
+
     def _mine(self, done: Outcome, agent: str, token: int) -> Claim:
         if done.claim is not None:
             return done.claim
@@ -262,13 +280,6 @@ class ClaimsService:
         if token:
             raise rules.stale(done.worktree, token)
         raise NotFound(f"nobody holds {done.worktree}", hint=f"claim it: `zdriver claim {done.worktree}`")
-
-    @staticmethod
-    def _lost(book: Book, id_: str) -> Outcome:
-        row = book.tx.one("claim.by_id", id=id_)
-        assert row is not None
-        after = book.tx.one("claim.after_token", worktree_id=book.worktree_id, token=row["token"])
-        return Outcome(lost=rows.claim(row), by=after["agent"] if after else "")
 
 
 def _held(done: Outcome) -> Claim:

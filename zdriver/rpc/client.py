@@ -298,6 +298,7 @@ class _Stub(NamedTuple):
     positional: tuple[str, ...]
     known: frozenset[str]
     required: frozenset[str]
+    filled_in: tuple[tuple[str, Callable[[], Any]], ...]
     decode: Callable[[msgspec.Raw], Any]
     declared: Callable[..., Any]
 
@@ -311,6 +312,7 @@ def _stub(method: str, declared: Callable[..., Any]) -> _Stub:
         positional=code.co_varnames[1 : code.co_argcount],
         known=frozenset(known),
         required=frozenset(key for key, value in known.items() if len(value) == 1),
+        filled_in=tuple((name, fill) for name, fill in _FILLED_IN.items() if name in known),
         decode=msgspec.json.Decoder(get_type_hints(declared)["return"]).decode,
         declared=declared,
     )
@@ -344,8 +346,8 @@ def _arguments(stub: _Stub, args: tuple[Any, ...], kwargs: dict[str, Any]) -> di
         raise TypeError(f"{stub.method}() has no parameters {sorted(strange)}")
     if missing := stub.required - given.keys():
         raise TypeError(f"{stub.method}() needs {sorted(missing)}")
-    for name, fill in _FILLED_IN.items():
-        if name in stub.known and not given.get(name):
+    for name, fill in stub.filled_in:
+        if not given.get(name):
             given[name] = fill()
     return given
 

@@ -129,7 +129,7 @@ class MethodTable:
 
     def answer(self, message: bytes, connection: object = None) -> bytes:
         """The whole answer to one line: b"" for a notification. Never raises for what was sent."""
-        if message[:1] == b"[" or message.lstrip()[:1] == b"[":
+        if message[:1] != b"{" and message.lstrip()[:1] == b"[":
             return self._answer_batch(message, connection)
         return self._answer_one(message, connection)
 

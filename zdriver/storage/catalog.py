@@ -48,10 +48,17 @@ def split(group: str, text: str) -> dict[str, str]:
     return {f"{group}.{name}": _USE.sub(part, body) for kind, name, body in found if kind == "name"}
 
 
+class Statements(dict[str, str]):
+    """By name. Raises Internal for one that there is not."""
+
+    def __missing__(self, name: str) -> str:
+        raise Internal(f"there is no statement {name}")
+
+
 @cache
 def statements(engine: str) -> Mapping[str, str]:
     """Every statement of `engine` by name. Raises Internal when one is given twice."""
-    found: dict[str, str] = {}
+    found = Statements()
     for file in _folder("statements"):
         group, _, rest = file.name.partition(".")
         if rest not in ("sql", f"{engine}.sql"):

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import apsw
 
 from zdriver.core.clock import Clock
-from zdriver.core.errors import Internal
 from zdriver.core.ids import new_id
 from zdriver.events.envelope import seal
 from zdriver.storage.catalog import mentioning
@@ -44,13 +43,10 @@ class SqliteReading:
         self._connection = connection
         self._catalog = catalog
         self._columns = columns
-        self._clock = clock
-
-    def now(self) -> int:
-        return self._clock()
+        self.now = clock
 
     def one(self, statement: str, /, **params: Any) -> Row | None:
-        cursor = self._connection.execute(self._sql(statement), params)
+        cursor = self._connection.execute(self._catalog[statement], params)
         values = cursor.fetchone()
         if values is None:
             return None
@@ -59,7 +55,7 @@ class SqliteReading:
         return dict(zip(columns, values, strict=True))
 
     def all(self, statement: str, /, **params: Any) -> list[Row]:
-        cursor = self._connection.execute(self._sql(statement), params)
+        cursor = self._connection.execute(self._catalog[statement], params)
         first = cursor.fetchone()
         if first is None:
             return []
@@ -72,12 +68,6 @@ class SqliteReading:
         self._columns[statement] = columns
         return columns
 
-    def _sql(self, statement: str) -> str:
-        try:
-            return self._catalog[statement]
-        except KeyError:
-            raise Internal(f"there is no statement {statement}") from None
-
 
 class More(BaseException):
     """A second look: both have to be at one view. No unit shall catch it by the way."""
@@ -89,17 +79,16 @@ class SqliteGlance(SqliteReading):
     _looked = False
 
     def one(self, statement: str, /, **params: Any) -> Row | None:
-        self._only()
-        return super().one(statement, **params)
-
-    def all(self, statement: str, /, **params: Any) -> list[Row]:
-        self._only()
-        return super().all(statement, **params)
-
-    def _only(self) -> None:
         if self._looked:
             raise More
         self._looked = True
+        return super().one(statement, **params)
+
+    def all(self, statement: str, /, **params: Any) -> list[Row]:
+        if self._looked:
+            raise More
+        self._looked = True
+        return super().all(statement, **params)
 
 
 class SqliteTransaction(SqliteReading):
@@ -151,7 +140,7 @@ class SqliteTransaction(SqliteReading):
             self._append()
         if self._kept:
             kept, self._kept = self._kept, []
-            self._connection.executemany(self._sql("request.keep"), kept)
+            self._connection.executemany(self._catalog["request.keep"], kept)
 
     def one(self, statement: str, /, **params: Any) -> Row | None:
         self._settle(statement)
@@ -163,18 +152,18 @@ class SqliteTransaction(SqliteReading):
 
     def run(self, statement: str, /, **params: Any) -> int:
         if statement in _DEFERRED:
-            self._deferred.append((self._sql(statement), params))
+            self._deferred.append((self._catalog[statement], params))
             return 1
         self._settle(statement)
-        self._connection.execute(self._sql(statement), params).fetchall()
+        self._connection.execute(self._catalog[statement], params).fetchall()
         return self._connection.changes()
 
     def run_many(self, statement: str, rows: Sequence[Mapping[str, Any]], /) -> None:
         self._settle(statement)
-        self._connection.executemany(self._sql(statement), rows)
+        self._connection.executemany(self._catalog[statement], rows)
 
     def emit(self, event: Event) -> None:
-        now, id_ = self._clock(), new_id()
+        now, id_ = self.now(), new_id()
         self._events.append(
             {
                 "id": id_,
@@ -192,7 +181,7 @@ class SqliteTransaction(SqliteReading):
 
     def keep(self, request: str, digest: str, result: str) -> None:
         """The answer that `request` gets when it comes again."""
-        self._kept.append({"key": request, "digest": digest, "result": result, "at": self._clock()})
+        self._kept.append({"key": request, "digest": digest, "result": result, "at": self.now()})
         self.requests.add(request)
 
     def _settle(self, statement: str) -> None:
@@ -203,10 +192,10 @@ class SqliteTransaction(SqliteReading):
     def _append(self) -> None:
         events, self._events = self._events, []
         newest = super().one("event.newest") if self._sinks else None
-        self._connection.executemany(self._sql("event.append"), events)
+        self._connection.executemany(self._catalog["event.append"], events)
         for sink in self._sinks:
             after = (newest and newest["sequence"]) or 0
-            self._connection.execute(self._sql("event.deliver_after"), {"sink": sink, "after": after})
+            self._connection.execute(self._catalog["event.deliver_after"], {"sink": sink, "after": after})
 
 
 @cache

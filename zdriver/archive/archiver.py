@@ -129,8 +129,9 @@ class Archiver:
     def _settle(self, report: Archived) -> None:
         self._retry = RETRY
         wait = self._interval
-        if report.elsewhere and report.archived_at is not None:
-            age = (datetime.now(UTC) - report.archived_at).total_seconds()
+        if report.elsewhere:  # one that is at it for the first time may never get to its end
+            at = report.archived_at
+            age = self._interval if at is None else (datetime.now(UTC) - at).total_seconds()
             wait = min(max(self._interval - age, min(RETRY, self._interval)), self._interval)
         self._due = self._clock() + round(wait * 1_000_000)
 

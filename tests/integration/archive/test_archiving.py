@@ -7,8 +7,13 @@ import threading
 import pytest
 
 from tests.integration.archive.world import World
+from zdriver.archive.archiver import RETRY
 from zdriver.archive.model import Archived, Counts
+from zdriver.archive.source import open_source
+from zdriver.archive.target import Target
 from zdriver.context.model import Place
+from zdriver.core.config import load_config
+from zdriver.core.engines import address
 from zdriver.core.errors import Unavailable
 from zdriver.core.killpoint import VARIABLE
 
@@ -118,6 +123,23 @@ def test_two_at_once_do_it_once(world: World) -> None:
     for thread in threads:
         thread.join()
     assert sum(report.rows.entries for report in reports) == 20
+    world.same()
+
+
+def test_while_another_is_at_it_for_the_first_time_it_is_looked_at_again_soon(world: World) -> None:
+    """That one may be killed: then nobody else would begin before the next day."""
+    world.live(2)
+    config = load_config()
+    source, where = open_source(config), address("archive.url", config)
+    assert where is not None
+    another = Target(where, source.id)
+    assert another.lead()
+    waiting = world.another(clock=lambda: 0)
+    waiting.look()
+    assert 0 < waiting._due <= RETRY * 1_000_000
+    another.close()
+    waiting.look()
+    assert waiting._due > RETRY * 1_000_000
     world.same()
 
 

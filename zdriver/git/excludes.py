@@ -53,7 +53,7 @@ def change(git_dir: str, add: Iterable[str], drop: Iterable[str] = ()) -> bool:
     All else in it stays as it is, byte for byte. Raises Conflict while git or another program has
     `info/exclude.lock`, Unavailable when it cannot be written.
     """
-    given, gone = list(add), list(drop)
+    given, gone = list(dict.fromkeys(add)), list(dict.fromkeys(drop))
     if not given and not gone:
         return False
     file = Path(os.path.realpath(Path(git_dir, "info", "exclude")))
@@ -80,7 +80,7 @@ def _changed(before: bytes, add: list[str], drop: list[str]) -> bytes:
     gone = {line for path in drop for line in _lines(path)} - {line for path in add for line in _lines(path)}
     kept = [line for line in block if line not in gone]
     there = set(kept)
-    kept += [line for path in dict.fromkeys(add) for line in _lines(path) if line not in there]
+    kept += [line for path in add for line in _lines(path) if line not in there]
     if not kept:
         return head + tail
     if head and not head.endswith(b"\n"):

@@ -30,7 +30,7 @@ def tracked(worktree: str, paths: Iterable[str]) -> set[str]:
         return set()
     folder = git_folder(worktree)
     try:
-        with open(f"{folder}/index", "rb") as file:
+        with open(f"{folder}/index", "rb", buffering=0) as file:
             data = file.read()
     except FileNotFoundError:
         return set()  # no file was ever added
@@ -51,7 +51,7 @@ def git_folder(worktree: str) -> str:
     """The git folder of one worktree: gitrepository-layout(5). Raises Unavailable."""
     path = f"{worktree}/.git"
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             text = os.fsdecode(file.read(8192)).strip()
     except IsADirectoryError:
         return path

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from zdriver.storage.port import Event
-from zdriver.sync.application import Task
 from zdriver.sync.model import SHOWN, Applied, Obstacle
 from zdriver.sync.records import Home
 from zdriver.sync.sources import Sources
+from zdriver.sync.task import Task
 from zdriver.worktrees.model import Linked
 
 

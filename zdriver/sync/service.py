@@ -15,11 +15,13 @@ from zdriver.storage.host import host_id
 from zdriver.storage.port import Store
 from zdriver.sync import answers
 from zdriver.sync import sources as shared
-from zdriver.sync.application import Application, Task, summary
+from zdriver.sync.application import Application
+from zdriver.sync.doing import Doing
 from zdriver.sync.model import FOLDER, SHOWN, Applied, Obstacle, SyncStatus
 from zdriver.sync.records import Home, Known, Records, Tree, within
 from zdriver.sync.sources import Scope, Sources
 from zdriver.sync.steps import reach
+from zdriver.sync.task import Task, summary
 from zdriver.worktrees.model import Linked, Repo, Worktree
 from zdriver.worktrees.ports import Guard
 
@@ -296,8 +298,8 @@ class SyncService:
         backwards in the same way. So whatever is left by a kill, its row knows it.
         """
         tasks[:] = [work.mended(task) for task in tasks]
-        begun = [entry for task in tasks for entry in work.begun(task)]
-        replacing = [entry for task in tasks for entry in work.replacing(task)]
+        begun = [entry for task in tasks for entry in task.begun]
+        replacing = [entry for task in tasks for entry in task.replacing]
         self._records.begin(begun)
         self._records.begin_replacing(replacing)
         if begun or replacing:
@@ -308,8 +310,7 @@ class SyncService:
             ours += [path for task in tasks for path in task.plan.standing]
         excludes.change(home.git_dir, ours)
         reach("excluded")
-        for task in tasks:
-            work.carry_out(task, aside)
+        Doing(home.container).carry_out(tasks, aside)
         reach("done")
         self._note(home, tasks, tell)
 

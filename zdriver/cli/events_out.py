@@ -135,16 +135,17 @@ def _counted(counts: dict[str, int]) -> str:
 def _audit() -> Audit:
     """Raises Unavailable, naming the setting that is missing or wrong."""
     config = load_config()
-    broker = address("events.url", config)
-    database: Address | None = address("archive.url", config) or address("storage.url", config)
-    for found, setting in ((broker, "events.url"), (database, "archive.url")):
-        if found is None:
-            raise Unavailable(f"{setting} is not set", hint="docs/engines.md has examples")
-    assert broker is not None
-    assert database is not None
+    broker = _given("events.url", address("events.url", config))
+    database = _given("archive.url", address("archive.url", config) or address("storage.url", config))
     from zdriver.events.audit.component import Audit
 
     return Audit(broker, database, config.events.exchange)
+
+
+def _given(setting: str, found: Address | None) -> Address:
+    if found is None:
+        raise Unavailable(f"{setting} is not set", hint="docs/engines.md has examples")
+    return found
 
 
 @contextmanager

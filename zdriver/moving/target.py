@@ -26,6 +26,8 @@ from zdriver.storage.postgres.opening import MOVING
 
 #: Tables in which rows are nobody's yet: a daemon fills them by being there.
 _BY_BEING_THERE = ("hosts", META)
+#: Seconds for whoever is reading there to come to an end.
+PATIENCE = 15
 #: In `meta`, once it is over: what was moved, to recognise it.
 MOVED = "moved"
 _PROGRESS: LiteralString = """
@@ -131,6 +133,7 @@ class Target:
         with translated(self.address):
             migrate(self._connection, "postgresql")
             with self._connection.transaction():
+                self._connection.execute(f"SET LOCAL lock_timeout = '{PATIENCE}s'".encode())
                 self._connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names))
                 sure()
                 self._connection.execute(_PROGRESS)

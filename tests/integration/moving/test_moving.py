@@ -22,6 +22,7 @@ from zdriver.core.engines import Address
 from zdriver.core.errors import Conflict, NotFound, StoreInUse, Unavailable
 from zdriver.moving import service as moving
 from zdriver.moving import source as source_module
+from zdriver.moving import target as target_module
 from zdriver.moving.digests import summed
 from zdriver.moving.model import Moved
 from zdriver.moving.target import Target
@@ -162,6 +163,19 @@ def test_a_daemon_that_begins_there_after_the_look_loses_nothing(
         moving.move(filled, address)
     assert there(address, "SELECT text FROM entries") == [("Mine",)]
     PostgresStore(address).close()  # and it is a store like any other
+
+
+def test_who_holds_a_table_there_is_not_waited_for_for_ever(
+    filled: Path, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target_module, "PATIENCE", 1)
+    PostgresStore(address).close()
+    with psycopg.connect(address.url) as somebody:
+        somebody.execute("SELECT count(*) FROM entries")  # and goes to lunch
+        with pytest.raises(Unavailable, match="somebody else holds what is needed"):
+            moving.move(filled, address)
+    moving.move(filled, address)
+    assert counted_there(address, filled) == everything(filled)
 
 
 def test_again_changes_nothing(filled: Path, address: Address) -> None:

@@ -192,7 +192,9 @@ class Archiver:
         store = self._store
         match said:
             case Meets(archive=archive):
-                if store.read(lambda tx: tx.one("archive.confirmed", id=archive)) is None:
+                known = store.read(lambda tx: tx.one("archive.confirmed", id=archive))
+                self._cursor = 0 if known is None else int(known["cursor"])
+                if known is None:
                     store.write(lambda tx: tx.run("archive.meet", id=archive), urgent=True)
                 self._note(version=said.version, latency_ms=said.latency_ms, skew_ms=said.skew_ms)
             case Confirmed(archive=archive, cursor=cursor, archived_at=at):

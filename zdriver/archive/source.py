@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from zdriver.archive.naming import claims_of, entries_of
 from zdriver.core.config import Config
 from zdriver.core.engines import address
 from zdriver.core.errors import NotFound, Unavailable
@@ -45,8 +46,6 @@ class Source:
 
     def with_named(self, events: list[Row]) -> tuple[list[Row], list[Row]]:
         """(entries, claims) that these events are about, as they are now, each once."""
-        from zdriver.archive.naming import claims_of, entries_of
-
         return self._store.read(lambda tx: (entries_of(tx, events), claims_of(tx, events)))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.archive.world import World
 from zdriver.archive.archiver import RETRY
-from zdriver.archive.model import Archived, Counts
+from zdriver.archive.model import Archived, Counts, Meets
 from zdriver.archive.source import open_source
 from zdriver.archive.target import Target
 from zdriver.context.model import Place
@@ -124,6 +124,16 @@ def test_two_at_once_do_it_once(world: World) -> None:
         thread.join()
     assert sum(report.rows.entries for report in reports) == 20
     world.same()
+
+
+def test_what_another_archive_has_does_not_count_for_this_one(world: World) -> None:
+    """archive.url names another one, and it breaks off before anything is there."""
+    world.live(2)
+    world.archiver.run()
+    assert world.archiver.health().lag == 0
+    world.archiver._heard(Meets(archive="another", version="15.0", latency_ms=1.0, skew_ms=0.0))
+    world.archiver._count()
+    assert world.archiver.health().lag == world.counts()["events"]
 
 
 def test_while_another_is_at_it_for_the_first_time_it_is_looked_at_again_soon(world: World) -> None:

@@ -1,10 +1,10 @@
 -- What the archive is told, and what it confirmed (migration 4).
 
 -- name: confirmed
-SELECT cursor, archived_at FROM archives WHERE id = :id
+SELECT cursor FROM archives WHERE id = :id
 
 -- name: known
-SELECT id, cursor, archived_at FROM archives ORDER BY archived_at DESC LIMIT 1
+SELECT cursor FROM archives ORDER BY archived_at DESC LIMIT 1
 
 -- name: meet
 INSERT INTO archives (id, cursor, archived_at) VALUES (:id, 0, 0) ON CONFLICT (id) DO NOTHING

@@ -15,7 +15,7 @@ $$;
 
 -- What the store says of a call (storage/postgres/calling.py).
 CREATE TYPE store_call AS (
-    request TEXT, -- its idempotency key: of one that is known nothing is done
+    request TEXT, -- its idempotency key
     digest TEXT,
     moment BIGINT, -- NULL: the database's clock
     base BIGINT, -- `event_base`
@@ -72,11 +72,11 @@ BEGIN
 END
 $$;
 
--- `Outcome` of claims/ledger.py as JSON, kept for the request.
+-- `Outcome` of claims/ledger.py as JSON, kept for the request: of one that is known all of it is refused.
 CREATE FUNCTION claim_answered(call store_call, claim claims, name TEXT, path TEXT, hostname TEXT, moment BIGINT)
 RETURNS TEXT LANGUAGE plpgsql AS $$
 DECLARE
-    answer TEXT := jsonb_build_object('now', moment, 'claim', jsonb_build_object(
+    answer TEXT := json_build_object('now', moment, 'claim', json_build_object(
         'id', claim.id, 'worktree_id', claim.worktree_id, 'worktree', name, 'path', path,
         'agent', claim.agent, 'token', claim.token, 'host', claim.host, 'hostname', hostname,
         'pid', claim.pid, 'session', claim.session, 'lease', CAST(claim.lease AS FLOAT8) / 1000000,
@@ -132,7 +132,6 @@ BEGIN
             SELECT 1 FROM claim_waiters q
             WHERE q.worktree_id = ANY (same) AND (q.until > moment OR q.agent = who)
         )
-        AND NOT EXISTS (SELECT 1 FROM requests k WHERE k.key = call.request)
     RETURNING * INTO claim;
     IF NOT FOUND THEN
         RETURN NULL;
@@ -185,7 +184,6 @@ BEGIN
             JOIN claim_waiters q ON q.worktree_id = t.id
             WHERE q.until > moment
         )
-        AND NOT EXISTS (SELECT 1 FROM requests k WHERE k.key = call.request)
     RETURNING c.* INTO claim;
     IF NOT FOUND THEN
         RETURN NULL;

@@ -102,7 +102,7 @@ class Machine:
         self.snapshots.record(zellij_session, self.root, layout, "change")
 
     def caught_up(self) -> None:
-        until(self.following.caught_up, what=f"{self.name}: all is in Redis", every=0.01, deadline=30)
+        until(self.following.caught_up, what=f"{self.name}: all is in Redis", every=0.01)
 
 
 @contextmanager
@@ -131,4 +131,4 @@ def fields(client: redis.Redis, id_: str) -> dict[str, Any]:
 
 
 def soon(ask: Callable[[], object], what: str) -> None:
-    until(ask, what=what, every=0.01, deadline=40)
+    until(ask, what=what, every=0.01, deadline=20)

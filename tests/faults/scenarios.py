@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from typing import NamedTuple
 
 import redis
@@ -19,6 +20,8 @@ from zdriver.testing.servers import Server
 OUTAGE = 1.0
 HANG = 6.0
 RESETS = 1.0
+#: Only a claim or a release that is its own transaction sends it (`storage/postgres/calling.py`).
+CLAIMS = b'"event_id":""'
 
 
 class Scenario(NamedTuple):
@@ -129,14 +132,15 @@ def _slow(trial: Trial, load: Load) -> None:
 
 
 def _lost_answers(trial: Trial, load: Load) -> None:
-    """The connection is reset after PostgreSQL got COMMIT and before the client hears of it."""
+    """The connection is reset after PostgreSQL got COMMIT, or a claim, and before the client hears of it."""
 
     def over() -> bool:
         return not (load.running and trial.postgres.armed)
 
+    sent = cycle((b"COMMIT", CLAIMS))
     while load.running:
-        trial.postgres.lose_answer(b"COMMIT")
-        until(over, what="a COMMIT", deadline=300, every=0.01)
+        trial.postgres.lose_answer(next(sent))
+        until(over, what="a COMMIT or a claim", deadline=300, every=0.01)
         if not trial.postgres.armed:
             trial.happened("done")
             _lasts(0.1)  # what was reset connects again

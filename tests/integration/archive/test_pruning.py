@@ -97,7 +97,7 @@ def test_what_the_archive_lost_stays_here(world: World) -> None:
 def test_what_a_sink_has_not_had_stays(world: World) -> None:
     world.live(3)
     newest = world.here("SELECT max(sequence) AS s FROM events")[0]["s"]
-    world.store.write(lambda tx: tx.run("event.deliver", sink="rabbitmq", sequence=1))
+    world.change("INSERT INTO deliveries (sink, sequence) VALUES ('rabbitmq', 1)", here=True)
     world.store.write(lambda tx: tx.emit(Event(type="a.b", aggregate="c:d", payload={})))
     world.another(keep_days=1, clock=years_later).run()
     left = {row["sequence"] for row in world.here("SELECT sequence FROM events")}

@@ -69,8 +69,12 @@ def test_a_fork_server_that_was_killed_is_replaced(copy: Copy) -> None:
 def spare(copy: Copy) -> int:
     """The child that waits for the next command, as soon as there is one alone."""
     copy.run("where")
-    (found,) = until(lambda: len(copy.daemons.forked()) == 1 and copy.daemons.forked(), what="a spare")
-    return int(found)
+
+    def alone() -> int:
+        found = copy.daemons.forked()
+        return found[0] if len(found) == 1 else 0
+
+    return until(alone, what="a spare")
 
 
 def run_by_spare(copy: Copy) -> bool:

@@ -134,7 +134,7 @@ class Server(ABC):
             until(
                 self._up, what=f"{self.name} to answer", deadline=self.patience, every=0.01, shows=self.tail
             )
-        except BaseException as error:
+        except BaseException as error:  # also Ctrl-C: what was started ends
             self.kill()
             if isinstance(error, TimedOut):
                 raise ServerFailed(str(error)) from None

@@ -101,7 +101,7 @@ def asked(healths: Sequence[Health]) -> tuple[EngineHealth, ...]:
     for health in healths:
         try:
             said.append(health())
-        except Exception:
+        except Exception:  # of a plugin, or a defect of ours: the others are told nevertheless
             log.exception("an engine's health")
     return tuple(said)
 

@@ -62,13 +62,12 @@ class ClaimsService:
 
         def unit(book: Book) -> Outcome:
             there = book.claim
-            if there is None:
-                taken = book.take(id=new_id(), agent=agent, lease=length, **who)
-                return Outcome(claim=taken, holder=None if taken else book.claim)
-            if there.agent != agent:
-                return Outcome(holder=there)
-            was = there.pid if there.host == self._host else None
-            return Outcome(claim=book.again(lease=length, here=True, **who), pid=was or 0)
+            if there is not None and there.agent == agent:
+                was = there.pid if there.host == self._host else None
+                return Outcome(claim=book.again(lease=length, here=True, **who), pid=was or 0)
+            # The statement decides, whatever was seen before.
+            taken = book.take(id=new_id(), agent=agent, lease=length, **who)
+            return Outcome(claim=taken, holder=None if taken else book.claim)
 
         asked = ("claim", agent, length)
         ids = ("id", "event") if rules.is_person(agent) else ("id", "event", "task")

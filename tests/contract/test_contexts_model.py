@@ -193,6 +193,7 @@ def on(name: str) -> type[TestCase]:
 
     made: type[TestCase] = OnEngine.TestCase
     OnEngine.TestCase.settings = settings(
+        # Of a server each is some thousand round trips: as many as take the time of SQLite's.
         max_examples=40 if name == "sqlite" else 12,
         stateful_step_count=30,
         deadline=None,

@@ -1,7 +1,8 @@
 """The port every engine stands behind.
 
 A *unit* is a plain function of a transaction. It may be run again (after a lost
-connection or a serialization failure), so it touches nothing but its transaction.
+connection or a serialization failure, or in a transaction once it proves to look twice),
+so it touches nothing but its transaction.
 Statements are named: `"context.by_root"` is the statement `by_root` in
 `zdriver/storage/statements/context.sql`, with `:name` parameters.
 """

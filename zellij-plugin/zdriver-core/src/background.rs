@@ -51,6 +51,10 @@ pub struct Background {
     offered_at: Millis,
     /// Until then input that Zellij reports was the key that closed zdriver's own panel.
     own_keys_until: Millis,
+    /// Until then a restore that was chosen is on its way.
+    choosing_until: Millis,
+    /// When input was reported that counts as typed, unless it was the daemon's.
+    doubtful_input: Option<Millis>,
     status: Status,
     host: Host,
 }
@@ -73,6 +77,8 @@ impl Background {
             standing_by: None,
             offered_at: 0,
             own_keys_until: 0,
+            choosing_until: 0,
+            doubtful_input: None,
             status: Status::default(),
         }
     }
@@ -108,8 +114,7 @@ impl Background {
             } => self.quiet(|c| c.set_command(now, terminal, Running { argv, foreground })),
             // keys for zdriver's own panel reach no shell
             Event::Input if self.host.has_focus() || now < self.own_keys_until => vec![],
-            Event::Input if self.capture.input(now) => vec![Effect::WatchInput(false)],
-            Event::Input => vec![],
+            Event::Input => self.input(now),
             Event::Pipe {
                 source,
                 name,
@@ -210,14 +215,16 @@ impl Background {
             return vec![];
         }
         self.bridge.heard(now);
-        match (message.method, message.id) {
+        let mut effects = self.daemons_input(now);
+        effects.extend(match (message.method, message.id) {
             (Some(method), id) => self.asked(now, &method, id, message.params),
             (None, Some(id)) => match self.bridge.answered(&id) {
                 Some(question) => self.answer(question, message.result, message.error),
                 None => vec![],
             },
             (None, None) => vec![],
-        }
+        });
+        effects
     }
 
     /// Shown only where this instance itself comes up: it has no permissions.

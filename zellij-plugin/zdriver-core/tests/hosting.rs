@@ -357,6 +357,41 @@ fn the_key_that_closed_the_panel_was_not_typed_though_zellij_reports_it_late() {
 }
 
 #[test]
+fn the_request_that_restores_what_was_chosen_was_not_typed_though_zellij_reports_it_as_input() {
+    let typed = |world: &mut World| {
+        let effects = world.call(7, "capture", json!({}));
+        sent(&effects)[0]["result"]["typed"].clone()
+    };
+    let chosen = || {
+        let mut world = with_panel();
+        world.tell_leader(&ToLeader::Ask {
+            plugin: PANEL,
+            id: 1,
+            method: "plugin.choose".into(),
+            params: json!({}),
+        });
+        world.tell_leader(&ToLeader::Closing {
+            plugin: PANEL,
+            typed: false,
+        });
+        world.pass(1000); // it plans
+        assert!(world
+            .event(Event::Input)
+            .contains(&Effect::WatchInput(false)));
+        world
+    };
+    let mut world = chosen();
+    world.pass(2);
+    assert_eq!(typed(&mut world), false);
+    assert!(world
+        .event(Event::Input)
+        .contains(&Effect::WatchInput(false))); // it is watched again
+    let mut world = chosen();
+    world.pass(100); // a key that no line of the daemon's follows
+    assert_eq!(typed(&mut world), true);
+}
+
+#[test]
 fn a_banner_takes_the_focus_only_for_its_keys_and_never_from_a_prompt() {
     let banner = |keys: &str| json!({"lines": ["hi"], "keys": keys, "seconds": 0});
     let mut world = leader();

@@ -10,8 +10,34 @@ use crate::protocol::RpcError;
 
 /// Zellij tells of a key's input after the panel has already acted on it.
 const LATE_INPUT: Millis = 200;
+/// A line of the daemon's comes this long, at the most, after the input that Zellij takes it for.
+const BEFORE_LINE: Millis = 50;
+/// So long a restore that was chosen may take to begin.
+const CHOSEN: Millis = 10_000;
 
 impl Background {
+    pub(super) fn input(&mut self, now: Millis) -> Vec<Effect> {
+        if !self.capture.input(now) {
+            return vec![];
+        }
+        if now < self.choosing_until {
+            self.doubtful_input = Some(now);
+        }
+        vec![Effect::WatchInput(false)]
+    }
+
+    /// A line of the daemon's came. While somebody is at the terminal, Zellij reports such a line as that
+    /// one's input, just before it hands it over: a restore must not be refused for its own request.
+    pub(super) fn daemons_input(&mut self, now: Millis) -> Vec<Effect> {
+        match self.doubtful_input.take() {
+            Some(at) if now <= at + BEFORE_LINE => {
+                self.capture.typed = false;
+                vec![Effect::WatchInput(true)]
+            }
+            _ => vec![],
+        }
+    }
+
     pub(super) fn keybinding(&mut self, now: Millis, name: &str) -> Vec<Effect> {
         let Ok(screen) = serde_json::from_value(json!(name)) else {
             return vec![Effect::Log(format!("there is no zdriver key {name}"))];
@@ -50,6 +76,9 @@ impl Background {
                 if let Some(object) = params.as_object_mut() {
                     let pid = self.identity.zellij_pid;
                     object.insert("request".into(), json!(format!("{pid}-{plugin}-{id}")));
+                }
+                if method == "plugin.choose" {
+                    self.choosing_until = now + CHOSEN;
                 }
                 self.host.remember(&method, &params);
                 let asker = Asker::Panel { plugin, id };

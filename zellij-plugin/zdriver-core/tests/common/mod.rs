@@ -317,3 +317,14 @@ pub fn question(effects: &[Effect], method: &str) -> (u64, Value) {
     let (id, _, params) = found.unwrap_or_else(|| panic!("{method} was not asked: {effects:?}"));
     (id, params)
 }
+
+/// A panel is open and Zellij shows it.
+pub fn with_panel() -> World {
+    let mut world = leader();
+    world.keybind("intent");
+    world.settled(Event::Panes(vec![
+        terminal(0, 0),
+        plugin(0, PANEL, "zdriver", true),
+    ]));
+    world
+}

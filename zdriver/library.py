@@ -30,6 +30,7 @@ from zdriver.importing.api import ImportsApi
 from zdriver.rpc.client import TIMEOUT, Connection, proxy
 from zdriver.rpc.client import prepare as prepare_stubs
 from zdriver.rpc.events_api import EventsApi, Logged
+from zdriver.rpc.protocol import Welcome
 from zdriver.sync.api import SyncApi
 from zdriver.tasks.api import TasksApi
 from zdriver.worktrees.api import WorktreesApi
@@ -144,6 +145,17 @@ def prepare() -> None:
 
     for service, api in get_type_hints(Driver).items():
         prepare_stubs(service, ClaimsApi if api is Claims else api)
+
+
+def greet(timeout: float) -> Welcome:
+    """What every connection begins with, and nothing else, with the daemon that runs. Raises Unavailable."""
+    from zdriver.daemon.starting import find
+
+    connection = Connection(find, timeout=timeout, client="spare")
+    try:
+        return connection.welcome
+    finally:
+        connection.close()
 
 
 def connect(*, start: bool = True, timeout: float = TIMEOUT, client: str = "python") -> Driver:

@@ -13,6 +13,7 @@ import click
 
 from zdriver.cli.main import cli
 from zdriver.core.errors import ZdriverError
+from zdriver.library import greet
 
 #: As typed. What commands have in common is nearly all of it: more lines copy little more memory.
 _LINES = (("intent", "x"), ("worktree", "list"))
@@ -28,7 +29,7 @@ def rehearse() -> None:
     for words in _LINES:
         _parse(list(words))
     with contextlib.suppress(ZdriverError):  # it is about to end, perhaps
-        _greet()
+        greet(_PATIENCE)
 
 
 def _parse(words: list[str]) -> None:
@@ -42,11 +43,3 @@ def _parse(words: list[str]) -> None:
         with context:
             name, *words = words
             command = command.get_command(context, name)
-
-
-def _greet() -> None:
-    from zdriver.library import Connected, connect
-
-    with connect(start=False, timeout=_PATIENCE, client="spare") as driver:
-        if isinstance(driver, Connected):
-            driver.connection.welcome  # noqa: B018 the answer is not looked at

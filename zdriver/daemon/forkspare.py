@@ -101,7 +101,7 @@ def _be(server: socket.socket, sock: socket.socket, closing: Callable[[], None])
         code = 0
     except OSError:  # the server has ended
         code = 0
-    except Exception:
+    except Exception:  # a defect of ours: it is said, and the next command has a child of its own
         log.exception("a spare child of the fork server")
     finally:
         os._exit(code)

@@ -22,4 +22,4 @@ class Alone:
         return True
 
     def release(self) -> None:
-        pass  # there is nobody to let
+        """There is nobody to let."""

@@ -79,9 +79,31 @@ def test_a_session_that_cannot_be_asked_is_named(home: Home, zellij: Zellij, pro
     assert sorted(zellij.sessions()) == ["again", "mute one"]
 
 
+@pytest.mark.parametrize("left", ["", '"/other.wasm" {'])
+def test_killed_while_zellij_wrote_what_was_granted(
+    home: Home, zellij: Zellij, project: Path, left: str
+) -> None:
+    """Zellij empties its file of permissions before it writes it anew, for each banner, too."""
+    file = home.permissions
+    file.write_text(file.read_text() + '"/other.wasm" {\n    WebAccess\n}\n')
+    first = zellij.start("first", cwd=project)
+    wait_connected(home, "first")
+    first.line("tail -f /dev/null")
+    first.wait_running("tail", "-f", "/dev/null")
+    wait_recorded(home, "first", lambda panes: commands(panes) == [["tail", "-f", "/dev/null"]])
+    granted = file.read_text()
+    assert "WebAccess" in granted
+    file.write_text(left)
+    first.kill_server()
+    second = zellij.start("second", cwd=project).welcomed()
+    second.wait_running("tail", "-f", "/dev/null")
+    assert "Allow?" not in second.screen()
+    assert "WebAccess" in file.read_text()
+
+
 def test_without_permission_nothing_else_breaks(home: Home, zellij: Zellij, project: Path) -> None:
     home.write_config(granted=False)
-    (Path(home.env["XDG_CACHE_HOME"]) / "zellij" / "permissions.kdl").unlink()
+    home.permissions.unlink()
     opened = zellij.start("denied", cwd=project)
     opened.window.wait_for("Allow? (y/n)")
     opened.keys("n")

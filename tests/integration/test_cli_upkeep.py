@@ -112,7 +112,7 @@ def test_the_doctor_finds_what_is_wrong_and_mends_it(home: Home, cli: Cli) -> No
     assert states["config.kdl"] == "warn", "zdriver is not in Zellij yet"
     assert cli("setup", "zellij", "--yes").returncode == 0
     home.plugin.write_bytes(b"old")
-    (home.path / ".cache/zellij/permissions.kdl").unlink()
+    home.permissions.unlink()
     done = cli("doctor", "--json")
     assert done.returncode == 1
     checks = json.loads(done.stdout)["data"]["checks"]

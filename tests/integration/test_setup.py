@@ -184,7 +184,7 @@ def test_a_read_only_file_gets_its_lines_printed(home: Home, cli: Cli) -> None:
 def test_twice_changes_nothing_and_undo_leaves_no_trace(home: Home, cli: Cli) -> None:
     home.config.parent.mkdir(parents=True)
     home.config.write_text(QUIET)
-    other = home.path / ".cache/zellij/permissions.kdl"
+    other = home.permissions
     other.parent.mkdir(parents=True)
     other.write_text('"/other.wasm" {\n    RunCommands\n}\n')
 

@@ -25,6 +25,7 @@ from zdriver.core import paths, platform
 from zdriver.core.errors import InvalidInput, Unavailable, ZdriverError
 from zdriver.core.ids import new_id
 from zdriver.daemon.attaching import Attached, Opened
+from zdriver.daemon.grants import Grants
 from zdriver.daemon.live import LiveSession
 from zdriver.daemon.places import StatusLine, focused_cwd, status_line
 from zdriver.daemon.plugincalls import PluginCalls
@@ -75,6 +76,7 @@ class Bridges:
         self._started = -REATTACHED
         self._stopping = False
         self._coming_back = False
+        self._grants = Grants()
 
     def connect(
         self,
@@ -218,6 +220,7 @@ class Bridges:
     def opening(self, session: LiveSession) -> None:
         ready = session.ready
         assert ready is not None
+        self._grants.note(session.server.env)
         cwd = focused_cwd(session) or ready.initial_cwd
         known_as = self._ledger.name_of(session.key)
         seen = self._ledger.opened(
@@ -292,6 +295,10 @@ class Bridges:
         with self._lock:
             if self._sessions.get(session.key) is session:
                 del self._sessions[session.key]
+        self._note_end(session)
+        self._grants.mend(session.server.env)
+
+    def _note_end(self, session: LiveSession) -> None:
         if server_key(session.server.pid) == session.key or not session.root:
             return
         crashed = not sessions.ended_by_itself(session.server.env, session.zellij_session)

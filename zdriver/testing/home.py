@@ -96,6 +96,11 @@ class Home:
         return self.path / ".local" / "share" / "zdriver" / "zdriver.wasm"
 
     @property
+    def permissions(self) -> Path:
+        """What Zellij's plugins were granted."""
+        return self.path / ".cache" / "zellij" / "permissions.kdl"
+
+    @property
     def zellij_log(self) -> Path:
         return self.path / "tmp" / f"zellij-{os.getuid()}" / "zellij-log" / "zellij.log"
 
@@ -136,7 +141,7 @@ class Home:
 
     def grant(self) -> None:
         """What a user does by pressing y in Zellij's prompt."""
-        file = self.path / ".cache" / "zellij" / "permissions.kdl"
+        file = self.permissions
         file.parent.mkdir(parents=True, exist_ok=True)
         names = tuple(permission.name for permission in permissions.needed())
         file.write_text(permissions.grant("", str(self.plugin), names))

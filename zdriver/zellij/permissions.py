@@ -52,6 +52,14 @@ def grant(text: str, wasm: str, names: tuple[str, ...]) -> str:
     return f"{rest}{gap}{quoted(wasm)} {{\n" + "".join(f"    {name}\n" for name in every) + "}\n"
 
 
+def whole(text: str) -> bool:
+    """False for what a Zellij leaves that ends while it writes: nothing, a part, or zeros on a disk."""
+    try:
+        return "\0" not in text and bool(scan(text))
+    except InvalidInput:
+        return False
+
+
 def revoke(text: str, wasm: str) -> str:
     """`text` without that plugin. Raises InvalidInput when the file is damaged."""
     while nodes := _nodes(text, wasm):

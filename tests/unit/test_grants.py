@@ -1,0 +1,95 @@
+"""Zellij's file of permissions is put back where it was left empty, and nowhere else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from zdriver.daemon import grants
+from zdriver.daemon.grants import Grants
+
+WHOLE = '"/zdriver.wasm" {\n    RunCommands\n}\n"/other.wasm" {\n    WebAccess\n}\n'
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(grants, "WRITTEN", 0.02)
+    file = tmp_path / "zellij" / "permissions.kdl"
+    file.parent.mkdir()
+    file.write_text(WHOLE)
+    return file
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+
+
+@pytest.mark.parametrize("left", ["", "\n", '"/zdriver.wasm" {\n    RunCom', "\0\0\0\0"])
+def test_what_a_killed_zellij_leaves_is_mended(file: Path, env: dict[str, str], left: str) -> None:
+    known = Grants()
+    known.note(env)
+    file.write_text(left)
+    known.mend(env)
+    assert file.read_text() == WHOLE
+
+
+@pytest.mark.parametrize("edited", ['"/other.wasm" {\n    WebAccess\n}\n', '"/zdriver.wasm" {\n}\n'])
+def test_what_somebody_took_back_stays_so(file: Path, env: dict[str, str], edited: str) -> None:
+    known = Grants()
+    known.note(env)
+    file.write_text(edited)
+    known.mend(env)
+    assert file.read_text() == edited
+    file.write_text("")
+    known.mend(env)
+    assert file.read_text() == edited
+
+
+def test_a_file_that_somebody_removed_is_not_made(file: Path, env: dict[str, str]) -> None:
+    known = Grants()
+    known.note(env)
+    file.unlink()
+    known.mend(env)
+    assert not file.exists()
+
+
+def test_nothing_is_put_where_nothing_was_seen(file: Path, env: dict[str, str]) -> None:
+    file.write_text("")
+    known = Grants()
+    known.note(env)
+    known.mend(env)
+    assert file.read_text() == ""
+
+
+def test_a_zellij_that_lives_finishes_its_writing(
+    file: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Grants()
+    known.note(env)
+    more = WHOLE + '"/new.wasm" {\n    WebAccess\n}\n'
+    file.write_text("")
+    written = threading.Event()
+
+    def meanwhile(_seconds: float) -> None:
+        file.write_text(more)
+        written.set()
+
+    monkeypatch.setattr(time, "sleep", meanwhile)
+    known.mend(env)
+    assert written.is_set()
+    assert file.read_text() == more
+
+
+def test_a_folder_that_cannot_be_written_harms_nothing(
+    file: Path, env: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    known = Grants()
+    known.note(env)
+    file.write_text("")
+    file.chmod(0o444)
+    known.mend(env)
+    assert "cannot be mended" in caplog.text

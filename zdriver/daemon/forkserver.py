@@ -76,8 +76,18 @@ class ForkServer:
         self._control.close()
 
 
+#: What both need that part here, and that takes memory: OpenSSL, compressors, tables of characters,
+#: the parser and editor of KDL. Imported before, it is there once.
+_SHARED = ("hashlib", "shutil", "tempfile", "unicodedata", "ckdl")
+_SHARED += ("zdriver.context.rules", "zdriver.worktrees.names", "zdriver.zellij.setup")
+
+
 def start(listener: Listener) -> ForkServer:
     """Fork the server off this process, which must have no thread yet."""
+    for name in _SHARED:
+        import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection would write into what is shared
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:

@@ -346,6 +346,14 @@ def test_an_engine_that_cannot_be_begun_with_is_down_and_the_others_go_on() -> N
     assert warning(asked(found.healths), NOW) == "Redis down, PostgreSQL (archive) down, RabbitMQ down"
 
 
+def test_a_plugins_engine_that_cannot_be_begun_with_goes_by_its_scheme() -> None:
+    found = Engines(configuration(events_url="kafka://h", context_url="redis://h"))
+    assert found.optional("events.url", "events", lambda: 1 // 0) is None
+    assert found.optional("context.url", "context", lambda: 1 // 0) is None
+    assert [each.engine for each in asked(found.healths)] == ["kafka", "redis"]
+    assert warning(asked(found.healths), NOW) == "Redis down, kafka down"
+
+
 def test_one_that_cannot_say_how_it_is_hides_no_other() -> None:
     def broken() -> EngineHealth:
         raise RuntimeError

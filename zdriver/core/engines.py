@@ -86,6 +86,16 @@ def configured(setting: str, config: Config) -> bool:
     return bool(values.url or values.password_file or values.password_command)
 
 
+def plugged(setting: str, config: Config) -> str:
+    """The scheme in `setting` that a plugin may know; "" for a built-in one, and for what is no URL."""
+    section, _, leaf = setting.partition(".")
+    try:
+        scheme = urls.parse(getattr(getattr(config, section), leaf)).scheme
+    except urls.Malformed:
+        return ""
+    return "" if _SAME.get(scheme, scheme) in SCHEMES[setting] else scheme
+
+
 def address(setting: str, config: Config, *, others: bool = False) -> Address | None:
     """The address in `setting` ("storage.url"), with its secret; None where nothing is set.
 

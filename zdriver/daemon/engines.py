@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from zdriver.core.config import Config
-from zdriver.core.engines import PLUGGABLE, TITLES, Address, EngineHealth, Role, address, configured
+from zdriver.core.engines import PLUGGABLE, TITLES, Address, EngineHealth, Role, address, configured, plugged
 from zdriver.core.errors import ZdriverError
 
 log = logging.getLogger(__name__)
@@ -57,11 +57,11 @@ class Engines:
             return make()
         except ZdriverError as error:
             log.warning("%s; %s", error.message, error.hint)
-            down = _failed(setting, role, error)
+            down = self._failed(setting, role, error)
         except Exception as error:  # of a driver, or of a plugin: the daemon must start nevertheless
             log.exception("%s", setting)
             said = ZdriverError(f"{setting}: {type(error).__name__}", hint="the daemon's log says more")
-            down = _failed(setting, role, said)
+            down = self._failed(setting, role, said)
         self.healths.append(lambda: down)
         return None
 
@@ -80,19 +80,18 @@ class Engines:
             setting, role, lambda: address(setting, self._config, others=setting in PLUGGABLE)
         )
 
-
-def _failed(setting: str, role: Role, error: ZdriverError) -> EngineHealth:
-    """How an engine is that could not even be begun with."""
-    return EngineHealth(
-        engine=_ENGINES[role],
-        role=role,
-        setting=setting,
-        address="",
-        state="down",
-        message=error.message,
-        hint=error.hint,
-        since=datetime.now(UTC),
-    )
+    def _failed(self, setting: str, role: Role, error: ZdriverError) -> EngineHealth:
+        """How an engine is that could not even be begun with."""
+        return EngineHealth(
+            engine=plugged(setting, self._config) or _ENGINES[role],
+            role=role,
+            setting=setting,
+            address="",
+            state="down",
+            message=error.message,
+            hint=error.hint,
+            since=datetime.now(UTC),
+        )
 
 
 def asked(healths: Sequence[Health]) -> tuple[EngineHealth, ...]:

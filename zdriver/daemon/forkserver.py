@@ -78,8 +78,10 @@ class ForkServer:
 
 #: What both need that part here, and that takes memory: OpenSSL, compressors, tables of characters,
 #: the parser and editor of KDL. Imported before, it is there once.
-_SHARED = ("hashlib", "shutil", "tempfile", "unicodedata", "ckdl")
-_SHARED += ("zdriver.context.rules", "zdriver.worktrees.names", "zdriver.zellij.setup")
+_SHARED = (
+    *("hashlib", "shutil", "tempfile", "unicodedata", "ckdl"),
+    *("zdriver.context.rules", "zdriver.worktrees.names", "zdriver.zellij.setup"),
+)
 
 
 def start(listener: Listener) -> ForkServer:

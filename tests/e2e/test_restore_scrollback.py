@@ -43,6 +43,16 @@ def shown(opened: Opened) -> str:
     return "\n".join(opened.action("dump-screen", "--full", "--pane-id", f"terminal_{id_}") for id_ in ids)
 
 
+def wait_shown(opened: Opened) -> str:
+    """The same, once both panes of `worked_in` are filled: Zellij does so after it has made them."""
+
+    def back() -> str:
+        text = shown(opened)
+        return text if "upper-pane-said" in text and "lower-pane-said" in text else ""
+
+    return until(back, what="what the panes showed", deadline=15, shows=lambda: shown(opened))
+
+
 def newest(home: Home, session: str) -> Any:
     return ask(home, "snapshot.show", zellij_session=session)
 
@@ -89,12 +99,7 @@ def test_what_panes_showed_comes_back_without_its_secrets(home: Home, zellij: Ze
     third.wait_running("vi", "notes")
     third.keys("Escape")
     third.line(":q!")
-
-    def back() -> str:
-        text = shown(third)
-        return text if "upper-pane-said" in text and "lower-pane-said" in text else ""
-
-    text = until(back, what="what the panes showed", deadline=15, shows=lambda: shown(third))
+    text = wait_shown(third)
     assert "\n1\n2\n3\n" in text
     assert text.count("\n200\n") == 1
     assert "‹redacted›" in text
@@ -120,9 +125,7 @@ def test_new_tabs_get_it_too(home: Home, zellij: Zellij, project: Path) -> None:
         place={"cwd": str(project), "zellij_session": "first"},
     )
     first.wait_panes(3)
-    text = shown(first)
-    assert "upper-pane-said" in text
-    assert "lower-pane-said" in text
+    text = wait_shown(first)
     assert "\n199\n" in text
     assert "\n100\n" not in text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,25 +29,46 @@ def env(tmp_path: Path) -> dict[str, str]:
     return {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
 
 
-@pytest.mark.parametrize("left", ["", "\n", '"/zdriver.wasm" {\n    RunCom', "\0\0\0\0"])
-def test_what_a_killed_zellij_leaves_is_mended(file: Path, env: dict[str, str], left: str) -> None:
-    known = Grants()
+def ended(file: Path, env: dict[str, str], left: str, known: Grants | None = None) -> str:
+    """What the file holds after a Zellij ended that had connected, and left it like this."""
+    known = known or Grants()
     known.note(env)
     file.write_text(left)
     known.mend(env)
-    assert file.read_text() == WHOLE
+    return file.read_text()
+
+
+@pytest.mark.parametrize("left", ["", "\n", '"/zdriver.wasm" {\n    RunCom', "\0\0\0\0"])
+def test_what_a_killed_zellij_leaves_is_mended(file: Path, env: dict[str, str], left: str) -> None:
+    assert ended(file, env, left) == WHOLE
 
 
 @pytest.mark.parametrize("edited", ['"/other.wasm" {\n    WebAccess\n}\n', '"/zdriver.wasm" {\n}\n'])
 def test_what_somebody_took_back_stays_so(file: Path, env: dict[str, str], edited: str) -> None:
     known = Grants()
+    assert ended(file, env, edited, known) == edited
+    assert ended(file, env, "", known) == edited
+
+
+def test_two_that_end_at_once_mend_it_once(file: Path, env: dict[str, str]) -> None:
+    known = Grants()
     known.note(env)
-    file.write_text(edited)
-    known.mend(env)
-    assert file.read_text() == edited
-    file.write_text("")
-    known.mend(env)
-    assert file.read_text() == edited
+    for _ in range(20):
+        file.write_text("")
+        with ThreadPoolExecutor(4) as many:
+            list(many.map(known.mend, [env] * 4))
+        assert file.read_text() == WHOLE
+        assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_a_link_to_a_file_elsewhere_stays_a_link(file: Path, env: dict[str, str], tmp_path: Path) -> None:
+    """Some keep what Zellij writes among their dotfiles."""
+    elsewhere = tmp_path / "dot files" / "-permissions"
+    elsewhere.parent.mkdir()
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+    assert ended(file, env, "") == WHOLE
+    assert file.is_symlink()
 
 
 def test_a_file_that_somebody_removed_is_not_made(file: Path, env: dict[str, str]) -> None:
@@ -84,7 +106,7 @@ def test_a_zellij_that_lives_finishes_its_writing(
     assert file.read_text() == more
 
 
-def test_a_folder_that_cannot_be_written_harms_nothing(
+def test_a_file_that_may_not_be_written_is_left_and_said(
     file: Path, env: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     known = Grants()
@@ -93,3 +115,4 @@ def test_a_folder_that_cannot_be_written_harms_nothing(
     file.chmod(0o444)
     known.mend(env)
     assert "cannot be mended" in caplog.text
+    assert file.read_text() == ""

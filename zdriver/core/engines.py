@@ -88,9 +88,8 @@ def configured(setting: str, config: Config) -> bool:
 
 def plugged(setting: str, config: Config) -> str:
     """The scheme in `setting` that a plugin may know; "" for a built-in one, and for what is no URL."""
-    section, _, leaf = setting.partition(".")
     try:
-        scheme = urls.parse(getattr(getattr(config, section), leaf)).scheme
+        scheme = urls.parse(getattr(config, setting.partition(".")[0]).url).scheme
     except urls.Malformed:
         return ""
     return "" if _SAME.get(scheme, scheme) in SCHEMES[setting] else scheme

@@ -9,7 +9,6 @@ the next Zellij asks in the middle of its restore.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,29 +24,31 @@ WRITTEN = 0.1
 
 class Grants:
     """What was granted when a Zellij session was last seen alive, per file. Kept in memory only:
-    a daemon learns it from each plugin that connects.
+    a daemon learns it from each plugin that connects. Thread-safe.
 
     It acts on an empty or unreadable file only. One in which a plugin is no longer named may
-    have been edited by its user, who has the last word.
+    have been edited by its user, who has the last word; one that is not there was removed by a
+    person, as Zellij never does.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._seen: dict[Path, bytes] = {}
 
     def note(self, env: Mapping[str, str]) -> None:
         """A plugin of the Zellij with this environment has connected: it was granted what it needs."""
-        self._lost(dirs.permissions_file(env))
+        self._broken(dirs.permissions_file(env))
 
     def mend(self, env: Mapping[str, str]) -> None:
         """A Zellij with this environment may have ended at any point of its writing."""
         file = dirs.permissions_file(env)
-        if self._lost(file) is None:
+        if self._broken(file) is None:
             return
-        time.sleep(WRITTEN)  # another one that lives may be the one that writes
-        if (lost := self._lost(file)) is None:
+        # Another Zellij may live and be the one that has just emptied it: it takes no lock, and what it
+        # writes into a file that was replaced meanwhile would be lost. So it gets the time to finish.
+        time.sleep(WRITTEN)
+        now, before = self._broken(file), self._seen.get(file)
+        if now is None or before is None:
             return
-        before, now = lost
         try:
             files.replace(file, before, expected=now)
         except Conflict:
@@ -57,18 +58,16 @@ class Grants:
         else:
             log.info("Zellij was killed while it wrote %s: what was granted is put back", file)
 
-    def _lost(self, file: Path) -> tuple[bytes, bytes] | None:
-        """What was granted before, and what the file holds now; None when that is whole."""
+    def _broken(self, file: Path) -> bytes | None:
+        """What it holds, where that is nothing or a part; None otherwise. What is whole is remembered."""
         try:
             now = files.read_bytes(file)
         except InvalidInput as error:
             log.debug("%s", error)
             return None
-        if now is None:  # Zellij never removes it: a person did
+        if now is None:
             return None
-        with self._lock:
-            if permissions.whole(now.decode(errors="replace")):
-                self._seen[file] = now
-                return None
-            before = self._seen.get(file)
-        return None if before is None else (before, now)
+        if not permissions.whole(now.decode(errors="replace")):
+            return now
+        self._seen[file] = now
+        return None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import select
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -73,10 +77,39 @@ def test_what_it_left_running_is_not_waited_for() -> None:
         assert time.monotonic() - began < 30, "it waited for a process that nobody asked for"
 
 
+class Blinking:
+    """poll(2) as it may answer: what comes when it has looked at that output already, it tells next time."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._hidden: list[int] = []
+        self.unregister = self._poll.unregister
+
+    def register(self, fd: int, mask: int) -> None:
+        self._poll.register(fd, mask)
+        self._hidden = self._hidden or [fd]
+
+    def poll(self, timeout: int) -> list[tuple[int, int]]:
+        hidden, self._hidden = self._hidden, []
+        return [(fd, mask) for fd, mask in self._poll.poll(timeout) if fd not in hidden]
+
+
+@pytest.mark.usefixtures("way")
+def test_what_was_said_is_heard_by_a_process_that_was_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For longer than it would linger, just when it had heard of the end."""
+    with child("print('said')") as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        clock = itertools.count(0.0, 2.0)
+        monkeypatch.setattr(conversing, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        monkeypatch.setattr(conversing, "select", SimpleNamespace(poll=Blinking, POLLIN=select.POLLIN))
+        assert converse(process, timeout=30, linger=1) == (b"said\n", b"")
+
+
 @pytest.mark.usefixtures("way")
 def test_one_that_runs_on_is_told_apart_with_what_it_said() -> None:
     with child("import time; print('so far', flush=True); time.sleep(60)") as process:
         assert process.stdout is not None
+        assert select.select([process.stdout], [], [], 30)[0], "it has said so far"
         with pytest.raises(subprocess.TimeoutExpired) as late:
             converse(process, timeout=2, linger=1)
         assert late.value.output == b"so far\n"

@@ -73,21 +73,23 @@ class _Conversation:
         ended = False
         while self._open or not ended:
             left = end - time.monotonic()
-            if left <= 0:
-                if ended:
-                    break
-                raise subprocess.TimeoutExpired(self._process.args, timeout, *self._texts())
+            # Once more when the time is over: this process may have been kept from looking meanwhile.
+            over = left <= 0
             if self._watch is None and not ended:
                 left = min(left, _LOOK)
-            told = self._poll.poll(max(1, int(left * 1000)))
+            told = self._poll.poll(0 if over else max(1, int(left * 1000)))
             if not ended and self._has_ended(told):
-                ended = True
+                ended, over = True, False
                 end = time.monotonic() + linger
             for fd, _ in told:
                 if fd in self._open:
                     self._hear(fd)
                 elif fd == self._input:
                     self._tell()
+            if over and ended:
+                break
+            if over:
+                raise subprocess.TimeoutExpired(self._process.args, timeout, *self._texts())
         return self._texts()
 
     def _has_ended(self, told: list[tuple[int, int]]) -> bool:

@@ -275,5 +275,5 @@ def test_a_renamed_session_takes_its_contexts_along(contexts: ContextService, st
     assert ("context.closed", f"context:{stale.context.id}") in events(store)
     # a shell that was started under the old name
     assert contexts.intent(place=Place(cwd="/w/a", zellij_session="old")) is None
-    contexts.name_now = lambda _name: "new"
+    contexts.names.now = lambda _name: "new"
     assert current(contexts, Place(cwd="/w/a", zellij_session="old")).id == mine.id

@@ -20,6 +20,7 @@ from zdriver.context.contents import Packed, pack_scrollback
 from zdriver.context.layout import Layout, Pane, Tab, terminals
 from zdriver.context.ledger import Ledger, MadePane
 from zdriver.context.model import PaneFailure, PanePlan, RestoreReport, SnapshotContent, SnapshotInfo
+from zdriver.context.names import Names
 from zdriver.context.planning import CommandPolicy, Facts, apply_request, plan, wanted_folders
 from zdriver.context.terminal import Applied, Terminal, Terminals
 from zdriver.core import platform
@@ -51,6 +52,9 @@ class Snapshots(SnapshotApi, Protocol):
 
 
 class Contexts(ContextApi, Protocol):
+    @property
+    def names(self) -> Names: ...
+
     def rebind(self, old: str, new: str, *, root: str = "") -> object:
         """The open contexts of one Zellij session carry on in another (`root`: only the one there)."""
         ...

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import msgspec
 
@@ -23,6 +24,7 @@ from zdriver.context.model import (
     Source,
     Status,
 )
+from zdriver.context.names import Names
 from zdriver.context.rebinding import rebind, rename
 from zdriver.core import requests
 from zdriver.core.clock import to_datetime, to_us
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from zdriver.hot.model import HotView
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 #: Beyond every `seq`.
 _END = 2**63 - 1
@@ -44,6 +47,19 @@ _END = 2**63 - 1
 
 class _Cleared(msgspec.Struct, frozen=True):
     intent: Intent | None
+
+
+def _steady(
+    method: Callable[Concatenate[ContextService, P], T],
+) -> Callable[Concatenate[ContextService, P], T]:
+    """For what goes by a place: no Zellij session gets another name meanwhile."""
+
+    @functools.wraps(method)
+    def answered(self: ContextService, /, *args: P.args, **named: P.kwargs) -> T:
+        with self.names.steady():
+            return method(self, *args, **named)
+
+    return answered
 
 
 class ContextService:
@@ -70,11 +86,12 @@ class ContextService:
         self.only_archived: Callable[[str], Meant | None] = lambda _id: None
         #: Makes the archive forget what was forgotten here; see `Forgotten.archive`.
         self.archive_forgets: Callable[[], Literal["", "done", "owed"]] = lambda: ""
-        #: What a Zellij session is called now: a shell keeps the name that it was started under.
-        self.name_now: Callable[[str], str] = lambda zellij_session: zellij_session
+        #: What Zellij sessions are called now.
+        self.names = Names()
 
     # ---- writing ------------------------------------------------------------------------
 
+    @_steady
     def set_intent(self, text: str, *, place: Place, source: Source = "manual", request: str = "") -> Intent:
         """Replace the current intent, which stays in the history.
 
@@ -100,6 +117,7 @@ class ContextService:
         digest = requests.digest("set_intent", text, *_asked(place), source) if request else ""
         return self._write(unit, where, Intent, request, digest)
 
+    @_steady
     def clear_intent(self, *, place: Place, request: str = "") -> Intent | None:
         where = self._spot(place)
         self._carry_on(where)
@@ -116,6 +134,7 @@ class ContextService:
         digest = requests.digest("clear_intent", place) if request else ""
         return self._write(unit, where, _Cleared, request, digest).intent
 
+    @_steady
     def record_milestone(
         self,
         text: str,
@@ -160,6 +179,7 @@ class ContextService:
         digest = requests.digest("record_milestone", *asked) if request else ""
         return self._write(unit, where, Milestone, request, digest)
 
+    @_steady
     def undo_milestone(self, *, place: Place, request: str = "") -> Milestone:
         where = self._spot(place)
         self._carry_on(where)
@@ -225,6 +245,7 @@ class ContextService:
 
     # ---- reading ------------------------------------------------------------------------
 
+    @_steady
     def intent(self, *, place: Place) -> Intent | None:
         where = self._spot(place)
 
@@ -236,6 +257,7 @@ class ContextService:
         root, current = self._store.read(unit)
         return current or left.intent(self._left(where, root), root)
 
+    @_steady
     def milestones(self, *, place: Place, limit: int = 20) -> list[Milestone]:
         where, limit = self._spot(place), rules.page(limit)
 
@@ -310,6 +332,7 @@ class ContextService:
         found = self._store.read(lambda tx: tx.all("context.all_open", host=self._host, root=real))
         return [rows.context(row) for row in found]
 
+    @_steady
     def status(self, *, place: Place) -> Status:
         where = self._spot(place)
 
@@ -344,7 +367,7 @@ class ContextService:
 
     def _spot(self, place: Place) -> resolving.Spot:
         if place.zellij_session:
-            place = msgspec.structs.replace(place, zellij_session=self.name_now(place.zellij_session))
+            place = msgspec.structs.replace(place, zellij_session=self.names.now(place.zellij_session))
         return resolving.spot(place, self._roots)
 
     def _write(

@@ -222,26 +222,26 @@ class Bridges:
         assert ready is not None
         self._grants.note(session.server.env)
         cwd = focused_cwd(session) or ready.initial_cwd
-        known_as = self._ledger.name_of(session.key)
-        seen = self._ledger.opened(
-            session.key, name=session.zellij_session, pid=session.server.pid, root=self._root_of(cwd)
-        )
+        name, known_as = session.zellij_session, self._ledger.name_of(session.key)
+        seen = self._ledger.opened(session.key, name=name, pid=session.server.pid, root=self._root_of(cwd))
+        if known_as and known_as != name:  # it was renamed while no daemon was there
+            self._moved(session, seen.root, known_as, name)
         session.root = seen.root
         with self._rooted:
             self._rooted.notify_all()
-        if known_as:  # it may have been renamed while no daemon was there
-            self.renamed(session, known_as)
         if not seen.decided:
             self._openings.opened(session)
 
-    def renamed(self, session: LiveSession, old: str) -> None:
-        new = session.zellij_session
-        if old == new:
-            return
-        self._snapshots.renamed(old, new, root=session.root)
-        self._contexts.renamed(old, new)
-        self._ledger.renamed(session.key, new)  # last: until then the next opening does it all
+    def renamed(self, session: LiveSession, name: str) -> None:
+        self._moved(session, session.root, session.zellij_session, name)
         session.status_due()
+
+    def _moved(self, session: LiveSession, root: str, old: str, new: str) -> None:
+        self._snapshots.renamed(old, new, root=root)
+        with self._contexts.names.changing():
+            self._contexts.renamed(old, new)
+            self._ledger.renamed(session.key, new)  # last: until then the next opening does it all
+            session.called(new, before=old)
 
     def record(self, session: LiveSession, layout: Layout) -> bool:
         if not self._capture_enabled or self._is_blank(session):
@@ -301,7 +301,7 @@ class Bridges:
     def _note_end(self, session: LiveSession) -> None:
         if server_key(session.server.pid) == session.key or not session.root:
             return
-        crashed = not sessions.ended_by_itself(session.server.env, session.zellij_session)
+        crashed = not sessions.ended_by_itself(session.server.env, session.server.session)
         try:
             self._ledger.ended(session.key, crashed=crashed)
         except ZdriverError as error:

@@ -61,11 +61,12 @@ class LiveSession:
         self.key = key
         self.name = name  #: of the bridge
         self.client = client  #: whose plugin instance leads
-        self.server = server
+        self.server = server  #: changes at once when its Zellij session is renamed
+        #: Under which all that is known of it is kept: follows when that has gone along.
+        self.zellij_session = server.session
         self.root = ""  #: set at the opening
         #: Names that its Zellij session had before: shells go on using them.
         self.former = {sessions.first_name(server)}
-        self._renamed_from: list[str] = []  #: not yet followed
         self.ready: Ready | None = None
         self.capture = capture
         self._scrollback = Scrollback(server, scrollback_lines)
@@ -96,10 +97,6 @@ class LiveSession:
             on_call=self._on_call,
             on_end=self._on_end,
         )
-
-    @property
-    def zellij_session(self) -> str:
-        return self.server.session
 
     @property
     def alive(self) -> bool:
@@ -192,7 +189,7 @@ class LiveSession:
         return self._scrollback.kept
 
     def resurrected_us(self) -> int | None:
-        found = sessions.serialized(self.server.env, self.zellij_session)
+        found = sessions.serialized(self.server.env, self.server.session)
         started = platform.started_us(self.server.pid)
         return found.written_us if found is not None and started and found.written_us < started else None
 
@@ -305,15 +302,16 @@ class LiveSession:
 
     def _follow_name(self) -> None:
         name = sessions.name_now(self.server)
-        if name != self.zellij_session:
-            old = self.zellij_session
-            log.info("%s is called %s now", old, name)
+        if name != self.server.session:
+            log.info("%s is called %s now", self.server.session, name)
             self.server = self._bridge.server = self._scrollback.server = sessions.renamed(self.server, name)
-            self.former.add(old)
-            self._renamed_from.append(old)
-        while self._opened and self._renamed_from:  # before that the opening sees to it
-            self._work.renamed(self, self._renamed_from[0])
-            del self._renamed_from[0]
+        if self._opened and name != self.zellij_session:
+            self._work.renamed(self, name)
+
+    def called(self, name: str, *, before: str) -> None:
+        """All that is known of it is kept under that name now."""
+        self.former.add(before)
+        self.zellij_session = name
 
     def _open(self) -> None:
         try:

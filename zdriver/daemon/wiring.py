@@ -166,7 +166,7 @@ def _local(
     )
     snapshots.capturer = bridges.captured
     bridges.warning = engines.warning
-    contexts.name_now = bridges.name_now
+    contexts.names.now = bridges.name_now
     return _Local(
         contexts, snapshots, restores, bridges, known, worktrees, claims, sync, Syncing(sync, store)
     )

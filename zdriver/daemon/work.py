@@ -38,8 +38,8 @@ class Work(Protocol):
         """Keep it; False where there is nothing in it yet that is worth a generation."""
         ...
 
-    def renamed(self, session: LiveSession, old: str) -> None:
-        """Its Zellij session was given another name: what is kept under the old one goes along."""
+    def renamed(self, session: LiveSession, name: str) -> None:
+        """Its Zellij session was given that name: what is kept under the old one goes along."""
         ...
 
     def status(self, session: LiveSession) -> object:

@@ -205,21 +205,31 @@ def place(hub: Hub) -> Place:
     )
 
 
+def unanswered(hub: Hub, *, patience: float, until_there: str) -> int:
+    """The pid in the file `sleeping`, once gh, which was asked with so little patience (seconds), got as far
+    as to write `until_there`: on a slow machine it is asked again.
+    """
+    forge = GhForge(str(hub.folder / "gh" / "gh"), "github.com/o/r", patience=patience)
+    sleeping = hub.app.path / "sleeping"
+
+    def asked() -> str:
+        with pytest.raises(Unavailable, match=f"gh did not answer in {patience:g} s"):
+            forge.request(1, place(hub))
+        there = (hub.app.path / until_there).exists()
+        return sleeping.read_text().strip() if there and sleeping.exists() else ""
+
+    return int(until(asked, what=f"a gh that has begun and made {until_there}", deadline=60))
+
+
 def test_one_that_hangs_is_ended_with_all_it_started(hub: Hub, gh: Gh) -> None:
     asked = gh("sleep 1000 & echo $! > sleeping; wait")
-    program = str(hub.folder / "gh" / "gh")
-    with pytest.raises(Unavailable, match=r"gh did not answer in 1 s"):
-        GhForge(program, "github.com/o/r", patience=1.0).request(1, place(hub))
+    pid = unanswered(hub, patience=1.0, until_there="sleeping")
     assert asked.exists()
-    pid = int((hub.app.path / "sleeping").read_text())
-    until(lambda: not processes.alive(pid), what="the end of what it started")
+    until(lambda: not processes.alive(pid), what="the end of what it started", deadline=30)
 
 
 def test_one_that_leaves_something_with_its_pipes_is_not_waited_for(hub: Hub, gh: Gh) -> None:
     """It went into a session of its own, so ending gh's group does not reach it."""
     left = f'{sys.executable} -c \'import os, time; os.setsid(); open("left", "w"); time.sleep(60)\' &'
     gh(left + " echo $! > sleeping; while ! [ -e left ]; do sleep 0.02; done; sleep 60")
-    program = str(hub.folder / "gh" / "gh")
-    with pytest.raises(Unavailable, match="did not answer"):
-        GhForge(program, "github.com/o/r", patience=2.0).request(1, place(hub))
-    os.kill(int((hub.app.path / "sleeping").read_text()), 9)
+    os.kill(unanswered(hub, patience=2.0, until_there="left"), 9)

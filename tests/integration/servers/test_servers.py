@@ -66,12 +66,16 @@ def test_redis_over_tls_is_trusted_by_the_authority_only(folder: Path, authority
 
 
 def test_a_suspended_server_says_nothing(folder: Path) -> None:
-    with Redis(folder) as server, redis.Redis.from_url(server.url, socket_timeout=0.2) as client:
+    with Redis(folder) as server:
         server.suspend()
-        with pytest.raises(redis.TimeoutError):
-            client.ping()
+        with (
+            redis.Redis.from_url(server.url, socket_timeout=0.2) as hasty,
+            pytest.raises(redis.TimeoutError),
+        ):
+            hasty.ping()
         server.resume()
-        assert client.ping()
+        with redis.Redis.from_url(server.url) as client:
+            assert client.ping()
 
 
 # -- PostgreSQL ------------------------------------------------------------------------------------
@@ -123,7 +127,7 @@ def test_postgresql_suspended_stops_its_connections_too(folder: Path) -> None:
         with pytest.raises(TimeoutError):
             asked.result(timeout=0.3)
         server.resume()
-        assert asked.result(timeout=20).fetchall() == [(1,)]
+        assert asked.result(timeout=60).fetchall() == [(1,)]
 
 
 def test_postgresql_over_tls_takes_nothing_else(folder: Path, authority: Authority) -> None:
@@ -170,11 +174,11 @@ def test_the_memory_alarm_blocks_publishers(rabbitmq_server: RabbitMq, amqp_url:
         rabbitmq_server.alarm(True)
         try:
             connection.channel().basic_publish("", "nowhere", b"")
-            connection.process_data_events(time_limit=10)
+            connection.process_data_events(time_limit=60)
             assert said == ["blocked"]
         finally:
             rabbitmq_server.alarm(False)
-        connection.process_data_events(time_limit=10)
+        connection.process_data_events(time_limit=60)
         assert said == ["blocked", "unblocked"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -34,6 +35,13 @@ class Counting(PostgresStore):
     def write(self, *given: Any, **more: Any) -> Any:
         self.units += 1
         return super().write(*given, **more)
+
+
+class Deaf(Counting):
+    """Hears nothing of other daemons: no connection but those of its calls."""
+
+    def listen(self, channel: str, heard: Callable[[str], None]) -> Callable[[], None]:
+        return lambda: None
 
 
 def service(store: PostgresStore, known: Worktrees, host: str = "h") -> ClaimsService:

@@ -233,7 +233,7 @@ def held_by(other: PostgresStore, name: str, go_on: threading.Event) -> threadin
 
     thread = threading.Thread(target=lambda: other.write(unit, lock=[name]))
     thread.start()
-    assert there.wait(10)
+    assert there.wait(30)
     return thread
 
 
@@ -251,6 +251,6 @@ def test_nobody_is_waited_for(store: Counting, known: Worktrees, opens: Opens, l
         asking.start()
     finally:
         go_on.set()
-    thread.join(10)
-    asking.join(10)
+    thread.join(60)
+    asking.join(60)
     assert [claim.token for claim in got] == [1]

@@ -48,7 +48,7 @@ class Follower:
                 cursor = page[-1]["sequence"]
 
     def caught_up(self, total: int) -> None:
-        until(lambda: len(self.rows) >= total, what="all events")
+        until(lambda: len(self.rows) >= total, what="all events", deadline=60)
 
     def close(self) -> None:
         self._end()

@@ -45,7 +45,7 @@ def test_a_claim_does_not_slip_in_where_a_removal_begins(
         target=lambda: removed.append(remover.write(unit, lock=[f"worktree:{worktree}"]))
     )
     thread.start()
-    assert began.wait(10)
+    assert began.wait(30)
     outcome: list[object] = []
     with by(at(database_url)) as asks:
 
@@ -59,8 +59,8 @@ def test_a_claim_does_not_slip_in_where_a_removal_begins(
         asking.start()
         until(lambda: rows(database_url, WAITS) == [(1,)], what="that the removal is waited for")
         go_on.set()
-        thread.join(10)
-        asking.join(10)
+        thread.join(60)
+        asking.join(60)
     assert removed == [1]
     assert outcome == ["feat-a is being made or removed"]
     assert rows(database_url, "SELECT count(*) FROM claims") == [(0,)]
@@ -112,7 +112,7 @@ def test_who_waited_for_a_lock_sees_what_was_done_under_it_whatever_the_database
 
         thread = threading.Thread(target=lambda: first.write(put, lock=["it"]))
         thread.start()
-        assert there.wait(10)
+        assert there.wait(30)
         seen: list[object] = []
         looking = threading.Thread(
             target=lambda: seen.append(second.write(lambda tx: tx.one("meta.get", key="n"), lock=["it"]))
@@ -120,6 +120,6 @@ def test_who_waited_for_a_lock_sees_what_was_done_under_it_whatever_the_database
         looking.start()
         until(lambda: rows(database_url, WAITS) == [(1,)], what="that it is waited for")
         go_on.set()
-        thread.join(10)
-        looking.join(10)
+        thread.join(60)
+        looking.join(60)
         assert seen == [{"value": "1"}]

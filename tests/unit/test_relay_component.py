@@ -11,6 +11,7 @@ import pytest
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable
 from zdriver.events import trying
+from zdriver.events.relay import component
 from zdriver.events.relay.book import Book, Refusal
 from zdriver.events.relay.component import Relay
 from zdriver.events.sinks import Lost, Outcome, Outgoing, SinkState
@@ -124,6 +125,20 @@ def test_a_sink_that_cannot_be_opened_is_tried_again_and_says_why(stage: Stage) 
     stage.sink.slow = "it takes its time"
     assert stage.relay.health().state == "slow"
     assert stage.relay.health().message == "events.url: it takes its time"
+
+
+def test_what_comes_too_soon_after_a_count_is_counted_at_the_next(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else `daemon status` says for as long as the broker is not tried again that less is waiting."""
+    monkeypatch.setattr(component, "COUNT", 3600.0)
+    stage.sink.opens = [Unavailable("events.url: away")] * 1000
+    stage.relay.start()
+    stage.until(lambda: stage.relay.health().lag == 0, "the first count")
+    stage.emit(3)
+    left = len(stage.sink.opens)
+    stage.until(lambda: len(stage.sink.opens) < left - 1, "two more attempts")
+    assert stage.relay._news.is_set()
 
 
 def test_what_was_accepted_before_it_broke_is_not_sent_again(stage: Stage) -> None:

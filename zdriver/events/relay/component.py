@@ -203,17 +203,20 @@ class Relay:
         wait = trying.backoff(self._failures, self._chance(), first=trying.FIRST, most=trying.MOST)
         deadline = time.monotonic() + wait
         while (left := deadline - time.monotonic()) > 0 and not self._anew.is_set():
-            if self._news.is_set():
+            if self._news.is_set() and self._is_count_due():
                 self._news.clear()
                 self._count()
             if self._stopping.wait(min(left, COUNT)):
                 return
 
     def _count(self, *, now: bool = False) -> None:
-        if not now and time.monotonic() - self._counted < COUNT:
+        if not now and not self._is_count_due():
             return
         try:
             self._standing = self._book.standing()
         except ZdriverError:
             self._standing = None
         self._counted = time.monotonic()
+
+    def _is_count_due(self) -> bool:
+        return time.monotonic() - self._counted >= COUNT

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, LiteralString, Self
 
 import msgspec
+import psycopg
 from psycopg import sql
 
 from zdriver.core.clock import now_us
@@ -28,6 +29,8 @@ from zdriver.storage.postgres.opening import MOVING
 _BY_BEING_THERE = ("hosts", META)
 #: Seconds for whoever is reading there to come to an end.
 PATIENCE = 15
+#: Seconds to wait for another one that moves: of one that was killed the server hears at once.
+TURN = 3
 #: In `meta`, once it is over: what was moved, to recognise it.
 MOVED = "moved"
 _PROGRESS: LiteralString = """
@@ -56,9 +59,7 @@ class Target:
     def __enter__(self) -> Self:
         self._connection = connect(self.address, autocommit=True)
         try:
-            with translated(self.address):  # it goes with the connection
-                row = self._one("SELECT pg_try_advisory_lock(%s) AS got", lock_key("moving"))
-            if row is None or not row["got"]:
+            if not self._lead():
                 raise Conflict(
                     f"storage.url: another store is just being moved to {self.address.shown}",
                     hint="wait for that, or name an empty database: createdb zdriver",
@@ -72,6 +73,17 @@ class Target:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         close_quietly(self._connection)
+
+    def _lead(self) -> bool:
+        """Be the only one, until the connection ends; False: another one is."""
+        with translated(self.address):
+            try:
+                with self._connection.transaction():
+                    self._connection.execute(f"SET LOCAL lock_timeout = '{TURN}s'".encode())
+                    self._connection.execute("SELECT pg_advisory_lock(%s)", (lock_key("moving"),))
+            except psycopg.errors.LockNotAvailable:
+                return False
+        return True
 
     # -- what is there ---------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -145,6 +146,27 @@ def test_two_stores_are_not_moved_to_one_database_at_once(filled: Path, address:
     assert counted_there(address, filled) == everything(filled)
 
 
+def test_who_comes_while_another_one_ends_waits_for_it(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server hears of one that was killed a moment later."""
+    monkeypatch.setattr(target_module, "TURN", 60)
+
+    def enter() -> bool:
+        with Target(address):
+            return True
+
+    waiting: LiteralString = (
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    with ThreadPoolExecutor(1) as other:
+        with Target(address):
+            second = other.submit(enter)
+            until(lambda: there(address, waiting), what="the second one to wait")
+        assert second.result(60)
+
+
 def test_a_daemon_that_begins_there_after_the_look_loses_nothing(
     filled: Path, address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,9 +190,9 @@ def test_a_daemon_that_begins_there_after_the_look_loses_nothing(
 def test_who_holds_a_table_there_is_not_waited_for_for_ever(
     filled: Path, address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(target_module, "PATIENCE", 1)
     PostgresStore(address).close()
-    with psycopg.connect(address.url) as somebody:
+    with psycopg.connect(address.url) as somebody, monkeypatch.context() as impatient:
+        impatient.setattr(target_module, "PATIENCE", 1)
         somebody.execute("SELECT count(*) FROM entries")  # and goes to lunch
         with pytest.raises(Unavailable, match="somebody else holds what is needed"):
             moving.move(filled, address)

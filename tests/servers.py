@@ -21,7 +21,8 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Redis]:
-    with scratch("redis") as folder, Redis(folder) as server:
+    # As below: no answer waits for the disk.
+    with scratch("redis") as folder, Redis(folder, aof=False) as server:
         yield server
 
 
@@ -29,6 +30,9 @@ def redis_server() -> Iterator[Redis]:
 def postgres_server() -> Iterator[PostgreSql]:
     # The run's shared one is not killed, and the machine does not lose its power: no fsync.
     options = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
+    # Its autovacuum is a transaction of somebody else's that comes once a minute: until it ends, new events
+    # cannot be read, and no dead row of that database can be removed.
+    options["autovacuum"] = "off"
     with scratch("pg") as folder, PostgreSql(folder, options=options) as server:
         yield server
 

@@ -21,12 +21,14 @@ from zdriver.hot.redis import RedisHot
 DAY = 86_400
 #: seconds that a test may take
 SLACK = 60
+#: Clocks that differ by less are the same here: an answer of a busy machine may take seconds.
+SAME = timedelta(seconds=30)
 
 
 @pytest.fixture
 def hot(redis_url: str) -> Iterator[RedisHot]:
     made = RedisHot(
-        Address(setting="context.url", scheme="redis", url=redis_url), host="one", timeout_ms=1000
+        Address(setting="context.url", scheme="redis", url=redis_url), host="one", timeout_ms=10_000
     )
     made.connect()
     yield made
@@ -244,7 +246,15 @@ def test_its_health_has_figures(hot: RedisHot) -> None:
     assert health.version
     assert health.latency_ms is not None
     assert health.skew_ms is not None
-    assert abs(health.skew_ms) < 1000
+    assert timedelta(milliseconds=abs(health.skew_ms)) < SAME
+
+
+def test_an_answer_that_takes_long_makes_no_skew(hot: RedisHot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of Redis is that of some moment between the question and the answer."""
+    moments = iter((-40_000_000, 40_000_000))
+    monkeypatch.setattr("zdriver.hot.redis.now_us", lambda: now_us() + next(moments))
+    hot.connect()
+    assert timedelta(milliseconds=abs(hot.health().skew_ms or 0)) < SAME
 
 
 def test_clocks_that_do_not_agree_are_reckoned_with(
@@ -256,14 +266,14 @@ def test_clocks_that_do_not_agree_are_reckoned_with(
     hour = 3_600_000_000
     monkeypatch.setattr("zdriver.hot.redis.now_us", lambda: now_us() - hour)
     behind = RedisHot(
-        Address(setting="context.url", scheme="redis", url=redis_url), host="two", timeout_ms=1000
+        Address(setting="context.url", scheme="redis", url=redis_url), host="two", timeout_ms=10_000
     )
     behind.connect()
     behind.save([msgspec.structs.replace(new, updated_at=NOW - timedelta(hours=1))])
-    assert abs((behind.health().skew_ms or 0) - 3_600_000) < 1000
+    assert abs(timedelta(milliseconds=behind.health().skew_ms or 0) - timedelta(hours=1)) < SAME
     found = hot.find(SITE.key)
     assert [view.id for view in found] == [new.id, old.id]
-    assert abs(found[0].updated_at - NOW) < timedelta(seconds=1)
+    assert abs(found[0].updated_at - NOW) < SAME
     theirs = {view.id: view.updated_at for view in behind.find(SITE.key)}
-    assert abs(theirs[old.id] - (NOW - timedelta(hours=1, minutes=10))) < timedelta(seconds=1)
+    assert abs(theirs[old.id] - (NOW - timedelta(hours=1, minutes=10))) < SAME
     behind.close()

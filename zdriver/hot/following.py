@@ -87,7 +87,9 @@ class Following:
 
     def caught_up(self) -> bool:
         """Whether all that was committed is in the hot copy. Reads the store."""
-        return self._marked and not self._dirty and self._cursor >= self._newest()
+        newest = self._store.read(lambda tx: _sequence(tx.one("event.standing"), "newest"))
+        # In this order: what is read from the log is to be written before the cursor goes beyond it.
+        return self._cursor >= newest and self._marked and not self._dirty
 
     # ---- its thread ---------------------------------------------------------------------
 
@@ -239,6 +241,7 @@ class Following:
         self._dirty.update(dict.fromkeys(ids))
 
     def _newest(self) -> int:
+        """That can be read; on PostgreSQL there may be newer ones, for a moment."""
         return self._store.read(lambda tx: _sequence(tx.one("event.newest")))
 
     def _note(self, *, at_once: bool = False) -> None:
@@ -262,5 +265,5 @@ def _number(row: Row | None) -> int | None:
     return None if row is None else int(row["value"])
 
 
-def _sequence(row: Row | None) -> int:
-    return int(row["sequence"] or 0) if row is not None else 0
+def _sequence(row: Row | None, column: str = "sequence") -> int:
+    return int(row[column] or 0) if row is not None else 0

@@ -96,7 +96,8 @@ class RedisHot:
             _refuse_old(self._version)
             for script in (SAVE, DROP, FIND):
                 self._keeps.script_load(script.text)
-            self._set_skew(self._keeps.time())
+            asked = now_us()
+            self._set_skew(asked, self._keeps.time())
 
         self._asking(ask)
 
@@ -132,8 +133,9 @@ class RedisHot:
             pipe.time()
             return pipe.execute()
 
+        asked = now_us()
         there, clock = self._asking(ask)
-        self._set_skew(clock)
+        self._set_skew(asked, clock)
         return bool(there)
 
     def mark(self) -> None:
@@ -184,8 +186,10 @@ class RedisHot:
 
     # ---- inside -------------------------------------------------------------------------
 
-    def _set_skew(self, clock: tuple[int, int]) -> None:
-        self._skew = (clock[0] * 1_000_000 + clock[1] - now_us()) / 1000
+    def _set_skew(self, asked: int, clock: tuple[int, int]) -> None:
+        """asked  µs by our clock: when that of Redis was asked for; it said so between then and now"""
+        between = (asked + now_us()) / 2
+        self._skew = (clock[0] * 1_000_000 + clock[1] - between) / 1000
 
     def _view(self, id_: str, fields: dict[bytes, bytes]) -> HotView | None:
         """With `updated_at` by our clock, so that it compares with what was done here."""

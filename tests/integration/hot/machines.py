@@ -43,14 +43,27 @@ def remote(folder: Path) -> Path:
     return bare
 
 
+#: What Redis gets for an answer: as much as a busy machine may need. One that is late counts as slow, and a
+#: slow one is not asked by who may not wait.
+TIMEOUT_MS = 10_000
+
+
 class Machine:
     """Its folder is its user's home; `root` the checkout."""
 
-    def __init__(self, name: str, folder: Path, url: str, *, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        url: str,
+        *,
+        store: Store | None = None,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> None:
         self.name, self.folder = name, folder
         self.root = str(folder / "app" if name == "laptop" else folder / "code" / "app")
         address = Address(setting="context.url", scheme="redis", url=url)
-        self.hot = RedisHot(address, host=name, timeout_ms=500)
+        self.hot = RedisHot(address, host=name, timeout_ms=timeout_ms)
         self.store: Store = store or SqliteStore(folder / "data" / "zdriver.db")
         self.sites = Sites(user="ada", host=name)
         self.contexts = ContextService(self.store, host=name)
@@ -131,4 +144,4 @@ def fields(client: redis.Redis, id_: str) -> dict[str, Any]:
 
 
 def soon(ask: Callable[[], object], what: str) -> None:
-    until(ask, what=what, every=0.01, deadline=20)
+    until(ask, what=what, every=0.01)

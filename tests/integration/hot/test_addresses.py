@@ -20,7 +20,7 @@ SECRET = "s3cret/of mine"
 
 def at(url: str, scheme: str = "redis") -> RedisHot:
     address = Address(setting="context.url", scheme=scheme, url=url)
-    return RedisHot(address, host="one", timeout_ms=1000)
+    return RedisHot(address, host="one", timeout_ms=10_000)
 
 
 def refused(hot: RedisHot) -> Unavailable:

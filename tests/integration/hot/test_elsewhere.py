@@ -88,7 +88,7 @@ def test_two_sessions_that_open_at_once_carry_it_on_once(
 ) -> None:
     """Both have seen it as news before either has written: else every entry would be there twice."""
     left(desk)
-    seen, keep = threading.Barrier(2, timeout=10), laptop.taking._keep_panes
+    seen, keep = threading.Barrier(2, timeout=60), laptop.taking._keep_panes
 
     def keeping(view: HotView, name: str, root: str) -> None:
         seen.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import redis
 
@@ -40,6 +41,21 @@ def test_each_writes_its_own(both: tuple[Machine, Machine], redis_url: str) -> N
         soon(lambda: not plain.exists(f"session:{mine}"), "it is gone")
         laptop.caught_up()
         assert fields(plain, yours)["host"] == "laptop"
+
+
+def test_what_cannot_be_read_yet_is_not_there_yet(
+    both: tuple[Machine, Machine], redis_url: str, database_url: str
+) -> None:
+    """An older transaction holds up what others committed: until then the hot copy is not up to date."""
+    desk, _ = both
+    desk.caught_up()
+    with psycopg.connect(database_url) as older, redis.Redis.from_url(redis_url) as plain:
+        older.execute("SELECT pg_current_xact_id()")
+        made = desk.set_intent("behind it", "work")
+        assert not desk.following.caught_up()
+        older.commit()
+        desk.caught_up()
+        assert plain.exists(f"intent:{made.context.id}")
 
 
 def test_what_was_left_goes_on_beside_it(both: tuple[Machine, Machine]) -> None:

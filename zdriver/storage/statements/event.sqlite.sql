@@ -21,6 +21,11 @@ LIMIT :limit
 -- name: newest
 SELECT MAX(sequence) AS sequence FROM events
 
+-- What was committed can be read at once.
+
+-- name: standing
+SELECT MAX(sequence) AS newest, MAX(sequence) + 1 AS settled FROM events
+
 -- Events of some types: `types` is a JSON list of patterns, [] for all.
 
 -- name: oldest

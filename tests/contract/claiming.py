@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.contract.units import whole_log
 from zdriver.claims.service import ClaimsService
 from zdriver.core.clock import Clock, to_datetime
 from zdriver.core.errors import NotFound
@@ -60,5 +61,4 @@ class Here:
         return self.worktrees[name][1].id
 
     def events(self) -> list[str]:
-        found = self.store.read(lambda tx: tx.all("event.after", sequence=0, limit=1000))
-        return [row["type"] for row in found]
+        return [row["type"] for row in whole_log(self.store)]

@@ -34,7 +34,7 @@ def test_first_come_first_served_and_each_is_woken_at_once(claims: ClaimsService
         until(lambda: _waiting(claims) == len(threads), what="its place in the queue")
     claims.release("feat-a", agent="zero")
     for thread in threads:
-        thread.join(15)
+        thread.join(60)
     assert got == [f"agent-{number}" for number in range(5)]
     assert claims.list("feat-a") == ()
 
@@ -48,7 +48,7 @@ def test_who_is_woken_for_nothing_goes_on_waiting(claims: ClaimsService, here: H
     until(lambda: _waiting(claims) == 1, what="its place in the queue")
     claims.desk.heard("")
     claims.release("feat-a", agent="zero")
-    thread.join(15)
+    thread.join(60)
     assert [turn.claim is not None and turn.claim.agent for turn in turns] == ["one"]
 
 

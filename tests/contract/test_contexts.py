@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.contexts import HERE, current
+from tests.contract.units import whole_log
 from zdriver.context.model import Context, Place
 from zdriver.context.service import ContextService
 from zdriver.core.errors import Ambiguous, Conflict, InvalidInput, NotFound
@@ -16,8 +17,7 @@ from zdriver.storage.port import Store, Transaction
 
 
 def events(store: Store) -> list[tuple[str, str]]:
-    rows = store.read(lambda tx: tx.all("event.after", sequence=0, limit=1000))
-    return [(row["type"], row["aggregate"]) for row in rows]
+    return [(row["type"], row["aggregate"]) for row in whole_log(store)]
 
 
 def zellij(store: Store, name: str, root: str) -> None:

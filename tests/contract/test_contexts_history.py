@@ -8,6 +8,7 @@ import pytest
 
 from tests.contract.conftest import Reopen, Ticking
 from tests.contract.contexts import HERE, contexts_of
+from tests.contract.units import whole_log
 from zdriver.context.model import Place
 from zdriver.context.service import ContextService
 from zdriver.core.errors import InvalidInput, NotFound
@@ -85,7 +86,7 @@ def test_forgetting_an_intent_leaves_the_rest(contexts: ContextService, store: S
     assert contexts.history("secret") == []
     kept = contexts.milestones(place=HERE)
     assert [(one.id, one.intent_id) for one in kept] == [(milestone.id, None)]
-    rows = store.read(lambda tx: tx.all("event.after", sequence=0, limit=100))
+    rows = whole_log(store)
     assert not any(b"secret" in row["envelope"] for row in rows)
     assert unseal(rows[0]["envelope"]).payload["forgotten"] is True
     with pytest.raises(NotFound):

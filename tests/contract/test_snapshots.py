@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.contract.conftest import Ticking
+from tests.contract.units import whole_log
 from zdriver.context.contents import Packed
 from zdriver.context.layout import Frame, Layout, Pane, Plugin, Split, Tab, terminals
 from zdriver.context.model import Place, SnapshotInfo
@@ -91,8 +92,7 @@ def test_only_a_change_makes_a_generation(snapshots: SnapshotService, store: Sto
     back = snapshots.record("s", "/w", layout(("vim", "a")), "change")
     assert back is not None
     assert snapshots.record("other", "/w", layout(("vim", "a")), "change") is not None
-    rows = store.read(lambda tx: tx.all("event.after", sequence=0, limit=100))
-    assert [row["type"] for row in rows] == ["snapshot.taken"] * 4
+    assert [row["type"] for row in whole_log(store)] == ["snapshot.taken"] * 4
 
 
 def test_a_renamed_session_takes_its_generations_along(snapshots: SnapshotService) -> None:

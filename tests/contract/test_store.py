@@ -70,7 +70,7 @@ def test_a_unit_that_fails_takes_no_other_with_it(store: Store) -> None:
             return str(i)
 
         try:
-            outcomes[i] = store.write(unit)
+            outcomes[i] = store.write(unit, timeout=30)
         except NotFound as error:
             outcomes[i] = f"not found {error}"
 
@@ -96,7 +96,7 @@ def test_read_then_write_loses_nothing(store: Store) -> None:
 
     def many() -> None:
         for _ in range(25):
-            store.write(unit, lock=["counter"])
+            store.write(unit, lock=["counter"], timeout=60)
 
     threads = [threading.Thread(target=many) for _ in range(32)]
     for thread in threads:
@@ -141,7 +141,8 @@ def test_a_request_that_comes_again_before_it_was_answered_is_served_once(store:
         return Answer(new_id())
 
     def ask(key: str) -> None:
-        done = store.write(partial(unit, key=key), lock=[key], request=key, digest="d", result=Answer)
+        serve = partial(unit, key=key)
+        done = store.write(serve, lock=[key], request=key, digest="d", result=Answer, timeout=30)
         answers.append((key, done.text))
 
     def fail(tx: Transaction) -> None:
@@ -244,7 +245,7 @@ def test_a_write_waits_no_longer_than_asked(store: Store) -> None:
 
     thread = threading.Thread(target=lambda: store.write(slow, lock=["it"], timeout=60))
     thread.start()
-    assert running.wait(10)
+    assert running.wait(30)
     try:
         with pytest.raises(Unavailable, match="nothing was saved"):
             store.write(put("a", "1"), lock=["it"], timeout=0.05)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
+from tests.contract.units import whole_log
 from zdriver.core.errors import Ambiguous, Conflict, InvalidInput, NotFound
 from zdriver.core.ids import new_id
 from zdriver.storage.port import Store
@@ -37,8 +38,7 @@ def taken(tasks: TasksService, agent: str, *, lease: float = 0.0) -> Task:
 
 
 def events(store: Store, id_: str) -> list[str]:
-    found = store.read(lambda tx: tx.all("event.after", sequence=0, limit=1000))
-    return [row["type"] for row in found if row["aggregate"] == f"task:{id_}"]
+    return [row["type"] for row in whole_log(store) if row["aggregate"] == f"task:{id_}"]
 
 
 def test_it_is_there_once_however_often_it_comes(tasks: TasksService, store: Store) -> None:

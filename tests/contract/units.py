@@ -32,3 +32,14 @@ def logged(store: Store, count: int) -> list[Row]:
         return rows if len(rows) == count else None
 
     return until(found, what=f"{count} events")
+
+
+def whole_log(store: Store) -> list[Row]:
+    """All events, once all that were committed can be read: see `logged`."""
+
+    def settled(tx: Reading) -> bool:
+        row = tx.one("event.standing")
+        return row is not None and (row["newest"] or 0) < (row["settled"] or 1)
+
+    until(lambda: store.read(settled), what="older transactions to end")
+    return store.read(lambda tx: tx.all("event.after", sequence=0, limit=1000))

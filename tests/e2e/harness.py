@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +52,22 @@ class Zellij:
         window = self._tmux.open(argv, cwd=cwd or self.home.path, columns=columns, rows=rows)
         name = session or attach or self._new_name(before, window)
         opened = Opened(self.home, name, window)
-        until(opened.server_pid, what=f"the server of {name}", deadline=20, shows=window.screen)
+        until(opened.server_pid, what=f"the server of {name}", deadline=60, shows=window.screen)
         # Asked anything before its first client has come, a Zellij session stays dead: look first.
-        window.wait_for(str.strip, deadline=20)
+        window.wait_for(str.strip, deadline=60)
         return opened
+
+    def window(self, *, cwd: Path) -> Window:
+        """Type `zellij`, and wait for nothing: its blank session may be gone before anybody looks,
+        where zdriver takes its client over to another one.
+        """
+        return self._tmux.open([self.home.zellij], cwd=cwd, columns=COLUMNS, rows=ROWS)
 
     def _new_name(self, before: set[str], window: Window) -> str:
         def new() -> set[str]:
             return set(self.sessions()) - before
 
-        return until(new, what="a new Zellij session", deadline=20, shows=window.screen).pop()
+        return until(new, what="a new Zellij session", deadline=60, shows=window.screen).pop()
 
     def sessions(self) -> list[str]:
         """Names with a socket. `zellij list-sessions` would harm a session that starts."""
@@ -101,13 +108,13 @@ class Opened(Session):
     def screen(self) -> str:
         return self.window.screen()
 
-    def welcomed(self) -> Opened:
-        """Wait for the banner of a restore, before anything else is asked of Zellij.
+    def welcomed(self, intent: str = "") -> Opened:
+        """Wait for the banner of a restore, before anything else is asked of Zellij: it goes after 20 s.
 
         To plugins a `zellij action` is input like a key: a session that is asked while zdriver
         decides counts as one in which somebody types, and is left alone.
         """
-        self.window.wait_for("Welcome back")
+        self.window.wait_for(f"Welcome back: {intent}" if intent else "Welcome back")
         return self
 
     def take_offer(self) -> Opened:
@@ -118,20 +125,40 @@ class Opened(Session):
         return self
 
     def close_window(self) -> None:
-        """What closing a terminal's window does: SIGHUP. Zellij only detaches."""
+        """What closing a terminal's window does: SIGHUP. Zellij only detaches, and knows of it soon."""
+        before = self.clients()
         self.window.close()
+        until(lambda: self.clients() < before, what=f"{self.name} to miss its client")
 
-    def wait_panes(self, count: int, *, deadline: float = 40.0) -> list[PaneFact]:
-        """Wait until there are so many terminal panes, each with its process."""
+    def quit(self) -> None:
+        """What its user does: Ctrl q. The client may leave before the server has ended."""
+        self.keys("C-q")
+        self.window.wait_ended()
+        until(lambda: not self.server_pid(), what=f"the server of {self.name} to end")
+
+    def wait_panes(
+        self,
+        count: int,
+        wanted: Callable[[list[PaneFact]], object] = lambda panes: True,
+        *,
+        deadline: float = 40.0,
+    ) -> list[PaneFact]:
+        """Wait until there are so many terminal panes, each with its process, like `wanted`."""
+        last: list[PaneFact] = []
 
         def there() -> list[PaneFact]:
+            nonlocal last
             try:
-                found = self.panes()
+                last = found = self.panes()
             except (subprocess.SubprocessError, TimedOut):  # it starts, and has no answer yet
                 return []
-            return found if len(found) == count and all(pane.pid or pane.held for pane in found) else []
+            complete = len(found) == count and all(pane.pid or pane.held for pane in found)
+            return found if complete and wanted(found) else []
 
-        return until(there, what=f"{count} panes", deadline=deadline, shows=self.screen)
+        def shows() -> str:
+            return "\n".join([*map(str, last), self.screen()])
+
+        return until(there, what=f"{count} panes", deadline=deadline, shows=shows)
 
     def wait_running(self, *argv: str, deadline: float = 40.0) -> PaneFact:
         """Wait until a pane has exactly this in its foreground."""
@@ -152,7 +179,7 @@ class Cli:
         self.home = home
 
     def __call__(
-        self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None, deadline: float = 30.0
+        self, *words: str, cwd: Path | None = None, env: dict[str, str] | None = None, deadline: float = 120.0
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["zdriver", *words],
@@ -166,7 +193,7 @@ class Cli:
             check=False,
         )
 
-    def data(self, *words: str, cwd: Path | None = None, deadline: float = 30.0) -> Any:
+    def data(self, *words: str, cwd: Path | None = None, deadline: float = 120.0) -> Any:
         """`data` of the command's `--json` envelope; an AssertionError with its output if it failed."""
         done = self(*words, "--json", cwd=cwd, deadline=deadline)
         assert done.returncode == 0, (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,15 +55,21 @@ def test_a_newer_snapshot_is_offered_and_takes_the_place_of_zellijs_panes(
 ) -> None:
     (project / "later").mkdir()
     opened = session_that_zellij_keeps(home, zellij, project)
+    file = serialized(home, "kept")
+    older, times = file.read_bytes(), (file.stat().st_atime_ns, file.stat().st_mtime_ns)
     opened.line("cd later")
     wait_recorded(home, "kept", lambda panes: panes[-1]["cwd"] == str(project / "later"))
     opened.kill_server()
+    file.write_bytes(older)  # where this took longer than 10 s, Zellij has the newer one, too
+    os.utime(file, ns=times)
     again = zellij.start(attach="kept", cwd=project)
     again.window.wait_for("Enter restore")
     assert [pane.cwd for pane in again.wait_panes(2)] == [str(project)] * 2
+    # Whoever takes it late finds the session saved anew: it still is one that Zellij brought back.
+    until(lambda: file.stat().st_mtime_ns > times[1], what="Zellij to save it again")
     again.take_offer()
     until(
-        lambda: [pane.cwd for pane in again.panes()] == [str(project), str(project / "later")],
+        lambda: [pane.cwd for pane in again.wait_panes(2)] == [str(project), str(project / "later")],
         what="the newer panes in place of the older ones",
         shows=again.screen,
     )

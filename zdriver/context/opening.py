@@ -58,8 +58,8 @@ class Openings:
         self._clock = clock
         self._elsewhere = elsewhere
         self._begun = time.monotonic()
-        #: Server's key → generation that its banner offers. Lost with the daemon, as is the banner's use.
-        self._offers: dict[str, int] = {}
+        #: Server's key → what its banner offers. Lost with the daemon, as is the banner's use.
+        self._offers: dict[str, choosing.Decision] = {}
 
     def opened(self, terminal: Terminal) -> choosing.Decision:
         """Decide about a session at its first state, and do it. Within `terminal.exclusive()`."""
@@ -93,25 +93,30 @@ class Openings:
 
     def offered(self, terminal: Terminal) -> int:
         """The generation that the session's banner offers; 0: none."""
-        return self._offers.get(terminal.key, 0)
+        offer = self._offers.get(terminal.key)
+        return offer.generation if offer is not None else 0
 
     def dismissed(self, terminal: Terminal, generation: int) -> None:
         """The user declined a generation, 0: the offered one. It is not offered again."""
-        offered = self._offers.pop(terminal.key, 0)
-        if generation or offered:
-            self._ledger.dismiss(generation or offered)
+        generation = generation or self.offered(terminal)
+        self._offers.pop(terminal.key, None)
+        if generation:
+            self._ledger.dismiss(generation)
 
     def chosen(self, terminal: Terminal, generation: int) -> RestoreReport:
         """The user picked a generation from the list, 0: took the offered one. Raises NotFound."""
         with terminal.exclusive():
             terminal.layout()
-            offered = self._offers.pop(terminal.key, 0)
-            generation = generation or offered
+            offer, replaces = self._offers.pop(terminal.key, None), False
             if not generation:
-                raise NotFound("nothing is offered here any more", hint="choose from the list")
+                if offer is None:
+                    raise NotFound("nothing is offered here any more", hint="choose from the list")
+                # As it was offered, however long ago: no key was pressed here since, but once Zellij has
+                # saved the session anew, nothing else tells that it had brought it back.
+                generation, replaces = offer.generation, offer.how == "replace"
             content = self._snapshots.show(generation)
             how = choosing.how_to_apply(_opening(terminal))
-            if how == "new_tabs" and self._is_own_last(terminal, content):
+            if how == "new_tabs" and (replaces or self._is_own_last(terminal, content)):
                 how = "replace"
             return self._restore(terminal, content, how)
 
@@ -268,7 +273,7 @@ class Openings:
             content.info.taken_at,
             to_datetime(self._clock()),
         )
-        self._offers[terminal.key] = decision.generation
+        self._offers[terminal.key] = decision
         terminal.notify(
             "banner",
             {"lines": lines, "keys": "restore", "seconds": OFFER_SECONDS},

@@ -13,7 +13,7 @@ import msgspec
 
 from zdriver.testing import processes
 from zdriver.testing.home import Home
-from zdriver.testing.waiting import until
+from zdriver.testing.waiting import TimedOut, until
 
 ANSWER = 5.0  #: seconds Zellij gets for one answer
 PATIENCE = 20.0  #: seconds for an answer at all
@@ -113,11 +113,12 @@ class Session:
     def ask(self, *words: str) -> str:
         """An `action` that only asks, and always says something.
 
-        A busy Zellij gives up after 1 s and says nothing, or never answers at all: asked again.
+        A busy Zellij gives up after 1 s and says nothing, never answers at all, or is not found by
+        its client: asked again.
         """
 
         def answer() -> str:
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            with contextlib.suppress(subprocess.TimeoutExpired, TimedOut):
                 return self.action(*words, deadline=ANSWER)
             return ""
 
@@ -138,6 +139,10 @@ class Session:
     def tabs(self) -> list[dict[str, Any]]:
         """Zellij's own words: position, name, active, tab_id …"""
         return self._listed("list-tabs")
+
+    def clients(self) -> int:
+        """Terminals attached to it, as Zellij counts them: below its headline, a line each."""
+        return len(self.ask("list-clients").splitlines()) - 1
 
     def active_tab(self) -> str:
         return next((str(tab["name"]) for tab in self.tabs() if tab["active"]), "")

@@ -107,10 +107,10 @@ def test_a_signal_while_it_waits_ends_it_runs_nothing_and_leaves_the_queue(home:
 
 def test_a_takeover_ends_a_command_that_does_not_listen(home: Home, project: Path) -> None:
     deaf = 'trap "" TERM; echo $$ >pid; while :; do sleep 0.1; done'
-    with holding(home, project, "--lease", "1", script=deaf) as process:
+    with holding(home, project, "--lease", "6", script=deaf) as process:
         with zdriver.connect() as driver:
             driver.claims.take("feat-a", agent="two", reason="it hangs", cwd=str(project))
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
         assert process.returncode == 125
         assert b"two took it over at" in said
         assert platform.process(int(text(home, "pid"))) is None
@@ -169,14 +169,14 @@ def test_on_a_terminal_ctrl_c_is_heard_once_and_ctrl_z_stops_and_goes_on(home: H
 def test_stopped_for_longer_than_its_lease_it_has_lost_it_and_hears_so_when_it_goes_on(
     home: Home, project: Path
 ) -> None:
-    with holding(home, project, "--lease", "1") as process:
+    with holding(home, project, "--lease", "4") as process:
         os.killpg(process.pid, signal.SIGSTOP)
         with zdriver.connect() as driver:
             taken = driver.claims.claim("feat-a", agent="two", wait=60, cwd=str(project))
             with pytest.raises(Conflict):
                 driver.claims.check("feat-a", agent="one", token=taken.token - 1, cwd=str(project))
         os.killpg(process.pid, signal.SIGCONT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
         assert process.returncode == 125
         assert b"and two has it now" in said
         assert "term" in text(home, "said")

@@ -13,7 +13,7 @@ _PROC = Path("/proc")
 
 
 class Stat(NamedTuple):
-    state: str  #: one letter; Z: a zombie
+    state: str  #: one letter; T: stopped, Z: a zombie
     parent: int
     group: int
     foreground: int  #: process group in the foreground of its terminal, -1 without one
@@ -35,6 +35,12 @@ def stat(pid: int) -> Stat | None:
 def alive(pid: int) -> bool:
     found = stat(pid)
     return found is not None and found.state not in "ZX"
+
+
+def halted(pid: int) -> bool:
+    """Whether it does nothing any more: stopped by SIGSTOP, or ended."""
+    found = stat(pid)
+    return found is None or found.state in "TtZX"
 
 
 def argv(pid: int) -> tuple[str, ...]:

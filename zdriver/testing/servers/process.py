@@ -23,6 +23,7 @@ from zdriver.testing.waiting import TimedOut, until
 #: Below those that the system gives to outgoing connections (a server that is down for a moment would
 #: lose its port to one), and beside those that zdriver leases to worktrees.
 _PORTS = range(10_240, 20_000)
+_drawn: set[int] = set()
 
 #: Linux sends the death signal when the *thread* ends that started the child: all are started by this
 #: one, which lives as long as the process.
@@ -48,15 +49,20 @@ def program(name: str, package: str, *folders: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on. Two processes may draw the same one: rare enough."""
+    """A TCP port of 127.0.0.1 that nobody listens on, and that this process was not given before: whose
+    it is may not listen yet, or be down for a moment. Two processes may draw the same one: rare enough.
+    """
     while True:
         port = random.choice(_PORTS)
+        if port in _drawn:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        _drawn.add(port)
+        return port
 
 
 @contextmanager
@@ -76,7 +82,7 @@ class Server(ABC):
     name: ClassVar[str]
     #: what it gets when this process dies, however that dies
     last_signal: ClassVar[str] = "KILL"
-    patience: ClassVar[float] = 30.0  #: seconds for a start or a stop
+    patience: ClassVar[float] = 90.0  #: seconds for a start or a stop
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -181,9 +187,7 @@ class Server(ABC):
         """SIGKILL, all of its processes; it keeps its port and its data."""
         if self._process is None:
             return
-        # Stopped first, the server starts no others while they are looked up.
-        processes.kill(self._process.pid, signal.SIGSTOP)
-        family = self._family()
+        family = self._halt()
         for pid in family:
             processes.kill(pid)
         self._process.wait()
@@ -196,16 +200,26 @@ class Server(ABC):
 
     def suspend(self) -> None:
         """SIGSTOP: it keeps its connections and says nothing."""
-        processes.kill(self.pid, signal.SIGSTOP)
-        for pid in self._family():
-            processes.kill(pid, signal.SIGSTOP)
         self._suspended = True
+        for pid in self._halt():
+            processes.kill(pid, signal.SIGSTOP)
+            self._wait_halted(pid)
 
     def resume(self) -> None:
         if self._process is not None and self._suspended:
             for pid in self._family():
                 processes.kill(pid, signal.SIGCONT)
         self._suspended = False
+
+    def _halt(self) -> list[int]:
+        """Its processes. The first one stands still: it starts no others while they are looked up."""
+        processes.kill(self.pid, signal.SIGSTOP)
+        self._wait_halted(self.pid)
+        return self._family()
+
+    def _wait_halted(self, pid: int) -> None:
+        """A signal is on its way for a moment: a process may go on until it is at a place to stop."""
+        until(lambda: processes.halted(pid), what=f"{self.name} ({pid}) to stand still", every=0.002)
 
     def _family(self) -> list[int]:
         """Itself and all that it started, children after their parents."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from zdriver.testing.servers.process import Server, ServerFailed, free_port, program
 from zdriver.testing.servers.tls import Authority
+from zdriver.testing.waiting import TimedOut, until
 
 USER, PASSWORD = "zdriver", "sesame/&open"
 _NODE = "zd@localhost"
 _COOKIE = "zdrivertests"
+GREETED = 15.0  #: seconds that a busy node gets to take a call
 
 
 class RabbitMq(Server):
@@ -23,7 +27,7 @@ class RabbitMq(Server):
     """
 
     name = "rabbitmq-server"
-    patience = 90.0
+    patience = 180.0
 
     def __init__(self, folder: Path, *, tls: Authority | None = None) -> None:
         super().__init__(folder)
@@ -73,11 +77,16 @@ class RabbitMq(Server):
 
         Raises ServerFailed when the node does not answer or the expression fails.
         """
-        for _ in range(4):
-            answer = self._ask(expression)
+        answer = ""
+
+        def greeted() -> bool:
             # A busy node now and then misses a greeting; then nothing was said to it yet.
-            if self._process is None or "failed to connect" not in answer:
-                break
+            nonlocal answer
+            answer = self._ask(expression)
+            return self._process is None or "failed to connect" not in answer
+
+        with suppress(TimedOut):
+            until(greeted, what="an answer of the node", deadline=GREETED)
         if not answer.startswith("{ok, "):
             raise ServerFailed(f"{expression}: {answer}")
         return answer.removeprefix("{ok, ").removesuffix("}")
@@ -133,6 +142,12 @@ class RabbitMq(Server):
         # Without one, the node starts one that outlives it.
         mapper = program("epmd", "erlang-base")
         self._mapper = self.child([mapper, "-port", str(self._mapper_port), "-address", "127.0.0.1"])
+        until(self._maps, what="epmd to listen", every=0.01, shows=self.tail)
+
+    def _maps(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", self._mapper_port)) == 0
 
     def _settings(self) -> Sequence[str]:
         common = [f"default_user = {USER}", f"default_pass = {PASSWORD}", "log.file.level = info"]

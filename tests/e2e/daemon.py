@@ -23,7 +23,7 @@ def ask(home: Home, method: str, **params: Any) -> Any:
     if path is None:
         return None
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(20)
+        client.settimeout(60)
         line = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         try:
             client.connect(str(path))
@@ -57,7 +57,7 @@ def terminals(layout: Layout) -> list[dict[str, Any]]:
 
 
 def wait_recorded(
-    home: Home, session: str, wanted: Callable[[list[dict[str, Any]]], object], *, deadline: float = 10.0
+    home: Home, session: str, wanted: Callable[[list[dict[str, Any]]], object], *, deadline: float = 30.0
 ) -> None:
     """Wait until the newest snapshot of a Zellij session has terminal panes like `wanted`."""
     last: list[dict[str, Any]] = []
@@ -74,7 +74,7 @@ def wait_recorded(
     until(there, what=f"a snapshot of {session}", deadline=deadline, shows=lambda: json.dumps(last, indent=1))
 
 
-def wait_connected(home: Home, session: str, *, deadline: float = 15.0) -> None:
+def wait_connected(home: Home, session: str, *, deadline: float = 30.0) -> None:
     """Wait until the plugin of a Zellij session is connected."""
 
     def there() -> bool:

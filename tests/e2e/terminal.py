@@ -80,7 +80,7 @@ class Window:
             self._last = self._tmux("capture-pane", "-p", "-t", self.name).rstrip("\n")
         return self._last
 
-    def wait_for(self, wanted: str | Callable[[str], object], *, deadline: float = 15.0) -> str:
+    def wait_for(self, wanted: str | Callable[[str], object], *, deadline: float = 30.0) -> str:
         """Wait until the screen has this text (or the predicate is true of it); the screen."""
 
         def asked() -> str:
@@ -96,7 +96,7 @@ class Window:
     def alive(self) -> bool:
         return processes.alive(self.pid)
 
-    def wait_ended(self, *, deadline: float = 15.0) -> None:
+    def wait_ended(self, *, deadline: float = 30.0) -> None:
         until(lambda: not self.alive(), what=f"the program of window {self.name} to end", deadline=deadline)
 
     def close(self) -> None:

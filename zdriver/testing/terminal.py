@@ -59,7 +59,7 @@ class Terminal:
         while data:
             data = data[os.write(self._master, data) :]
 
-    def wait_for(self, wanted: str | Callable[[str], object], *, deadline: float = 10.0) -> str:
+    def wait_for(self, wanted: str | Callable[[str], object], *, deadline: float = 30.0) -> str:
         """Wait until the screen has this text (or the predicate is true of it); the screen."""
 
         def asked() -> str:
@@ -69,7 +69,7 @@ class Terminal:
         what = repr(wanted) if isinstance(wanted, str) else "the screen"
         return until(asked, what=what, deadline=deadline, shows=self.screen)
 
-    def wait_ended(self, *, deadline: float = 10.0) -> None:
+    def wait_ended(self, *, deadline: float = 30.0) -> None:
         until(self._ended.is_set, what="the program to leave its terminal", deadline=deadline)
 
     def close(self) -> None:

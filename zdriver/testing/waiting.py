@@ -17,13 +17,14 @@ def until(
     ask: Callable[[], T | None],
     *,
     what: str,
-    deadline: float = 10.0,
+    deadline: float = 30.0,
     every: float = 0.05,
     shows: Callable[[], str] | None = None,
 ) -> T:
     """Ask until the answer is true, and return it.
 
-    deadline  seconds; then TimedOut, which says `what` was waited for, the last answer and `shows()`
+    deadline  seconds; then TimedOut, which says `what` was waited for, the last answer and `shows()`. Long:
+              only a failure takes it all, and a busy machine may stand still for seconds
     every     seconds between two questions
     """
     end = time.monotonic() + deadline

@@ -20,7 +20,7 @@ def home() -> Iterator[Home]:
 
 
 def test_all_comes_back(home: Home, zdriver: Cli) -> None:
-    done = zdriver("demo", deadline=150)
+    done = zdriver("demo", deadline=400)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all 5 panes are back" in done.stdout
     before, after = done.stdout.split("the screen after")
@@ -32,14 +32,14 @@ def test_all_comes_back(home: Home, zdriver: Cli) -> None:
 
 @pytest.mark.parametrize("control", ["--without-plugin", "--lose-database"])
 def test_without_a_part_that_is_needed_every_pane_is_named(zdriver: Cli, control: str) -> None:
-    done = zdriver("demo", control, deadline=150)
+    done = zdriver("demo", control, deadline=400)
     assert done.returncode == 1, done.stdout + done.stderr
     for name in PANES:
         assert f"· {name}" in done.stderr
 
 
 def test_as_json(zdriver: Cli) -> None:
-    told = zdriver.data("demo", deadline=150)
+    told = zdriver.data("demo", deadline=400)
     assert told["differences"] == []
     assert sorted(pair["before"]["name"] for pair in told["pairs"]) == sorted(PANES)
     assert told["server_before"] != told["server_after"]

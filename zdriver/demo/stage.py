@@ -11,7 +11,7 @@ from zdriver.testing.panes import sessions
 
 ROWS, COLUMNS = 32, 110
 #: Seconds that anything on the stage may take.
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 _MODELS = """\
 class Order:

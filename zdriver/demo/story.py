@@ -23,8 +23,8 @@ LONG = ("sleep", "1000")
 FRONT = "code"
 
 
-#: Seconds after which what is not back does not come.
-BACK_WITHIN = 12.0
+#: Seconds after which what is not kept, or not back, does not come.
+BACK_WITHIN = 15.0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +114,9 @@ class Story:
         before = self.stage.panes()
         self._tell("Wait until zdriver has seen it", "no key, no save: snapshots are taken as things change")
         try:
-            until(lambda: self._captured(before), what="a snapshot of all this", deadline=8, every=0.2)
+            until(
+                lambda: self._captured(before), what="a snapshot of all this", deadline=BACK_WITHIN, every=0.2
+            )
         except TimedOut:
             self.say("  no snapshot has all of it; going on, to see what comes back")
         self._show("before")
@@ -159,8 +161,9 @@ class Story:
             return [gone for pair in pairs for gone in pair.differences] + additional(before, after)
 
         with suppress(TimedOut):
+            # It goes after a while; what is asked of a busy Zellij may take longer.
+            until(lambda: INTENT in self.stage.screen(), what="the banner", deadline=BACK_WITHIN)
             until(lambda: not now(), what="all panes as they were", deadline=BACK_WITHIN)
-            until(lambda: INTENT in self.stage.screen(), what="the banner", deadline=5)
         self._show("after")
         differences = now()
         again = self.stage.session.server_pid() if self.stage.session else 0

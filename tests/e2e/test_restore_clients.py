@@ -43,7 +43,7 @@ def test_with_two_terminals_attached_nothing_happens_twice(home: Home, zellij: Z
     second.action("new-pane")
     second.wait_panes(4)
     wait_recorded(home, "shared", lambda panes: len(panes) == 4)
-    assert ask(home, "bridge.sessions") == ["shared"]
+    until(lambda: ask(home, "bridge.sessions") == ["shared"], what="one connection")
 
 
 def test_a_session_in_use_elsewhere_is_not_taken_over(home: Home, zellij: Zellij, project: Path) -> None:
@@ -76,8 +76,7 @@ def test_the_status_line_follows_the_focus(home: Home, zellij: Zellij) -> None:
         ask(home, "context.set_intent", text=text, place=place)
     opened.window.wait_for("keep the trunk green")
     opened.action("new-tab", "--name", "feature", "--cwd", str(feature))
-    opened.window.wait_for("add the feature")
-    assert "keep the trunk green" not in opened.screen()
+    opened.window.wait_for(lambda screen: "add the feature" in screen and "trunk green" not in screen)
     opened.action("go-to-tab", "1")
     opened.window.wait_for("keep the trunk green")
     opened.line(f"cd {feature}")

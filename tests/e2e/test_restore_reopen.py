@@ -49,11 +49,9 @@ def check_back(opened: Opened, project: Path) -> None:
 def test_closed_by_its_user_and_opened_under_another_name(home: Home, zellij: Zellij, project: Path) -> None:
     first = worked_in(home, zellij, project)
     ask(home, "context.set_intent", text="Refactor database layer", place=_place(project, "first"))
-    first.keys("C-q")
-    first.window.wait_ended()
-    second = zellij.start("second", cwd=project).welcomed()
+    first.quit()
+    second = zellij.start("second", cwd=project).welcomed("Refactor database layer")
     check_back(second, project)
-    second.window.wait_for("Welcome back: Refactor database layer")
     intent = ask(home, "context.intent", place=_place(project, "second"))
     assert (intent["text"], intent["context"]["zellij_session"]) == ("Refactor database layer", "second")
 
@@ -75,9 +73,8 @@ def test_killed_again_while_it_comes_back(home: Home, zellij: Zellij, project: P
     second = zellij.start("second", cwd=project)
     until(lambda: moment in home.daemon_log.read_text(), what=moment, every=0.002, shows=second.screen)
     second.kill_server()
-    third = zellij.start("third", cwd=project).welcomed()
+    third = zellij.start("third", cwd=project).welcomed("hold on")
     check_back(third, project)
-    third.window.wait_for("Welcome back: hold on")
     assert ask(home, "context.intent", place=_place(project, "third"))["text"] == "hold on"
 
 
@@ -87,9 +84,8 @@ def test_a_closed_window_only_detached_so_the_client_goes_over(
     first = worked_in(home, zellij, project)
     server, panes = first.server_pid(), [pane.pid for pane in first.panes()]
     first.close_window()
-    again = zellij.start(cwd=project)
-    again.window.wait_for("tail -f /dev/null")
-    until(lambda: zellij.sessions() == ["first"], what="the blank session to end", deadline=15)
+    zellij.window(cwd=project).wait_for("tail -f /dev/null")
+    until(lambda: zellij.sessions() == ["first"], what="the blank session to end")
     assert first.server_pid() == server
     assert [pane.pid for pane in first.panes()] == panes
     assert all(processes.alive(pid) for pid in panes)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.daemon import wait_connected, wait_recorded
 from tests.e2e.harness import Zellij
-from zdriver.testing import Home, PaneFact
+from zdriver.testing import Home, PaneFact, until
 
 OWN_LAYOUT = """
 layout {
@@ -50,6 +50,14 @@ def seen(pane: PaneFact) -> Seen:
     return (pane.tab, pane.name, pane.floating, pane.cwd)
 
 
+def wait_kept(home: Home, session: str, before: list[PaneFact]) -> None:
+    """Wait until the newest snapshot has these panes, each with its name and folder."""
+    wanted = [(pane.name, pane.cwd) for pane in before]
+    wait_recorded(
+        home, session, lambda panes: [(pane.get("name", ""), pane["cwd"]) for pane in panes] == wanted
+    )
+
+
 def check_same(before: list[PaneFact], after: list[PaneFact]) -> None:
     """Tab, name, layer and cwd exactly; place and size give or take a cell."""
     assert [seen(pane) for pane in after] == [seen(pane) for pane in before]
@@ -73,12 +81,12 @@ def test_tabs_splits_and_floating_panes(home: Home, zellij: Zellij, project: Pat
     opened.action("new-pane", "--floating", *geometry)
     opened.wait_panes(5)
     opened.action("rename-pane", "above")
-    before = opened.panes()
-    wait_recorded(home, "shapes", lambda panes: [p.get("name") for p in panes][-1] == "above")
+    before = opened.wait_panes(5, lambda panes: panes[-1].name == "above")
+    wait_kept(home, "shapes", before)
     opened.kill_server()
     again = zellij.start(cwd=project).welcomed()
     check_same(before, again.wait_panes(5))
-    assert again.active_tab() == "second tab"
+    until(lambda: again.active_tab() == "second tab", what="its tab in front", shows=again.screen)
 
 
 def test_stacked_panes(home: Home, zellij: Zellij, project: Path) -> None:
@@ -86,7 +94,7 @@ def test_stacked_panes(home: Home, zellij: Zellij, project: Path) -> None:
     layout.write_text(STACKED)
     opened = zellij.start("stacked", cwd=project, layout=layout)
     before = opened.wait_panes(4)
-    wait_recorded(home, "stacked", lambda panes: len(panes) == 4)
+    wait_kept(home, "stacked", before)
     opened.kill_server()
     again = zellij.start(cwd=project).welcomed()
     check_same(before, again.wait_panes(4))
@@ -124,7 +132,7 @@ def test_a_layout_of_the_users_own_keeps_its_bar(home: Home, zellij: Zellij, pro
     wait_connected(home, "own")
     opened.action("new-pane", "--direction", "right")
     before = opened.wait_panes(2)
-    wait_recorded(home, "own", lambda panes: len(panes) == 2)
+    wait_kept(home, "own", before)
     opened.kill_server()
     again = zellij.start(cwd=project).welcomed()
     check_same(before, again.wait_panes(2))

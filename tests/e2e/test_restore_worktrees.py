@@ -61,10 +61,12 @@ def test_two_tabs_in_two_worktrees_keep_their_intents_apart(
     trunk, feature = worktrees
     opened = zellij.start("both", cwd=trunk)
     wait_connected(home, "both")
+    opened.window.wait_for("trunk $")  # what is typed before is on the screen twice, and not done yet
     opened.line("zdriver intent keep the trunk green")
     opened.window.wait_for(lambda screen: screen.count("keep the trunk green") > 1)
     opened.action("new-tab", "--name", "feature", "--cwd", str(feature))
     opened.wait_panes(2)
+    opened.window.wait_for("feature $")
     opened.line("zdriver intent add the feature")
     opened.window.wait_for(lambda screen: screen.count("add the feature") > 1)
     shells: list[tuple[str, list[str]]] = [(str(trunk), []), (str(feature), [])]

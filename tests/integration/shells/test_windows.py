@@ -138,7 +138,8 @@ def test_tab_completes_names(shell: Shell, app: Path) -> None:
 
 def test_the_hint_is_for_a_person(app: Path, cli: Cli, shell: Shell) -> None:
     with shell.window(app) as window:
-        window.write("clear; command zdriver go crash\r")
-        screen = window.wait_for("to change into it")
+        window.write("clear; command zdriver go crash; echo en''d\r")
+        screen = window.wait_for(lambda screen: "end" in screen.split())
+        assert "to change into it" in screen
         assert str(beside(app, "fix-crash")) in screen
         assert ("| source" in screen) == (shell.name == "fish")

@@ -125,7 +125,7 @@ def test_a_copy_follows_its_source_and_a_rule_is_heard(followed: Followed) -> No
 
     for text in ("1", "2"):
         source.write_text(text)
-        until(partial(copied, text), what="copies", deadline=20)
+        until(partial(copied, text), what="copies")
     rules.write_text('[paths]\n"*.json" = "ignore"\n')
     until(lambda: not any(copy.exists() for copy in copies), what="no copies", deadline=20)
     rules.unlink()
@@ -214,13 +214,13 @@ def test_a_file_that_is_written_all_the_time_holds_up_no_other(
     following = syncing.Syncing(place.service, place.store)
     following.start()
     place.status()  # followed from now on
-    until((place.trunk / "log").exists, what="the log", deadline=20)
+    until((place.trunk / "log").exists, what="the log")
     endless = 'while :; do echo line >> "$1"; done'
     with subprocess.Popen(["sh", "-c", endless, "sh", str(log)]) as writer:
         try:
-            until(lambda: log.stat().st_size > 10_000, what="a log that is written", deadline=20)
+            until(lambda: log.stat().st_size > 10_000, what="a log that is written")
             place.put("repo/new")
-            until((place.trunk / "new").exists, what="a file beside it", deadline=30)
+            until((place.trunk / "new").exists, what="a file beside it")
         finally:
             writer.kill()
             following.stop()

@@ -22,5 +22,6 @@ def world(home: Home, victims: Victims) -> World:
     (home.path / ".gitconfig").write_text(
         "[user]\nname = Ada\nemail = ada@example.org\n[init]\ndefaultBranch = main\n"
         '[protocol "file"]\nallow = always\n[gc]\nauto = 0\n'
+        "[maintenance]\nauto = false\n"  # which git may do in the background, with a lock file
     )
     return World(home, victims)

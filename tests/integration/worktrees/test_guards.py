@@ -11,7 +11,9 @@ import pytest
 from tests.integration.git.tree import Tree
 from tests.integration.worktrees.victim import services
 from tests.integration.worktrees.world import World, inventory
+from zdriver.core import platform
 from zdriver.core.errors import Conflict, InvalidInput
+from zdriver.testing import until
 from zdriver.worktrees import removal_rules
 from zdriver.worktrees.creating import Creating
 from zdriver.worktrees.repairing import Repairing
@@ -114,6 +116,8 @@ def running(tree: Tree) -> Iterator[int]:
     (tree.path / "lib").mkdir(exist_ok=True)
     process = subprocess.Popen(["sleep", "1000"], cwd=tree.path / "lib")
     try:
+        # Popen returns when the program is taken; its words are there a moment later.
+        until(lambda: platform.argv(process.pid), what="its command line")
         yield process.pid
     finally:
         process.kill()

@@ -49,6 +49,15 @@ class Daemons:
         daemons = self.pids()
         return [pid for pid in self._mains() if _parent(pid) in daemons]
 
+    def fork_server(self) -> int:
+        """The only one; what the daemon starts looks like it for a moment, until that is executed."""
+
+        def alone() -> int:
+            found = self.fork_servers()
+            return found[0] if len(found) == 1 else 0
+
+        return until(alone, what="the fork server")
+
     def forked(self) -> list[int]:
         """The spare of a fork server, and commands that run."""
         servers = self.fork_servers()
@@ -70,8 +79,16 @@ class Daemons:
     def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
         os.kill(pid, number)
 
-    def gone(self, pid: int, *, deadline: float = 20) -> None:
+    def gone(self, pid: int, *, deadline: float = 30) -> None:
         until(lambda: platform.process(pid) is None, what=f"the end of {pid}", deadline=deadline)
+
+    def wait_only(self, pid: int) -> None:
+        """The fork server of one that is gone ends by itself, a moment later."""
+        until(lambda: self.pids() == [pid], what=f"{pid} to be the only daemon")
+
+    def wait_none(self) -> None:
+        """No daemon, no fork server, none of its children."""
+        until(lambda: not self._mains(), what="the daemon and its fork server to end")
 
     def log(self) -> str:
         return self.home.daemon_log.read_text() if self.home.daemon_log.exists() else ""

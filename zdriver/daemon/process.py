@@ -229,8 +229,8 @@ class Daemon(DaemonApi):
         self._server = Server(self._listener.sock, table)
         try:
             self._assembly.start()
+            self._on_signals()  # first: whoever is answered knows our pid, and may send one at once
             self._server.start()
-            self._on_signals()
             gc.collect()
             gc.freeze()
             advertise(self._listener.path)

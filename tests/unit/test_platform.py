@@ -22,6 +22,12 @@ from zdriver.testing import until
 WAIT = "import sys; sys.stdin.read()"
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ps` and `lsof` may take their time on a busy machine."""
+    monkeypatch.setattr(platform, "_TOOL_TIMEOUT", 60.0)
+
+
 @pytest.fixture
 def waiting(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process with odd arguments in a folder with a blank in its name."""

@@ -115,7 +115,7 @@ def shell(tmp_path: Path) -> object:
     )
     yield child.pid, theirs
     os.write(ours, b"\n")
-    child.wait(10)
+    child.wait(60)
     os.close(ours)
     os.close(theirs)
 
@@ -227,7 +227,7 @@ else:
     scrollback.read_all(state(child.pid), {4: ("/", ())})
     assert text_of(scrollback.kept["terminal_4"]) == "hello\n"
     os.write(ours, b"\n")
-    child.communicate(timeout=10)
+    child.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
 

@@ -67,7 +67,7 @@ def script(folder: Path, body: str) -> Path:
 
 def test_a_call_that_does_not_end_is_given_up_and_then_not_tried(tmp_path: Path) -> None:
     stuck = server(script(tmp_path, "time.sleep(60)"))
-    breaker = Breaker(limit=1)
+    breaker = Breaker(limit=1, clock=Clock())
     with pytest.raises(Unavailable, match=r"did not answer in 0\.2 s"):
         call(stuck, "action", breaker=breaker, timeout=0.2)
     with pytest.raises(Unavailable, match="does not answer"):
@@ -76,9 +76,9 @@ def test_a_call_that_does_not_end_is_given_up_and_then_not_tried(tmp_path: Path)
 
 def test_a_call_says_what_zellij_said(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="zellij action failed: no such session"):
-        call(server(script(tmp_path, "sys.exit('no such session')")), "action", breaker=Breaker())
+        call(server(script(tmp_path, "sys.exit('no such session')")), "action", breaker=Breaker(), timeout=60)
     works = server(script(tmp_path, "print(sys.argv[1:])"))
-    assert call(works, "action", "x", breaker=Breaker()) == "['action', 'x']\n"
+    assert call(works, "action", "x", breaker=Breaker(), timeout=60) == "['action', 'x']\n"
 
 
 def test_a_missing_program_is_named(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ class Load:
         self.said: dict[str, tuple[str, str]] = {}
         self._numbers = itertools.count()
         self._done = 0
+        self._upto = 0  #: how many may begin
+        self._further = threading.Condition()
         self._lock = threading.Lock()
         self._clients = [host.client() for host in hosts for _ in range(clients)]
         self._threads = [
@@ -57,6 +59,19 @@ class Load:
     def repeated(self) -> int:
         return sum(client.repeated for client in self._clients)
 
+    def let(self, share: float) -> None:
+        """Nothing beyond that share of the operations begins until more is let. At first that is nothing."""
+        with self._further:
+            self._upto = round(share * self.operations)
+            self._further.notify_all()
+
+    def _next(self) -> int:
+        """The number of the operation to begin, once it may; that of none at the end."""
+        number = next(self._numbers)
+        with self._further:
+            self._further.wait_for(lambda: number < self._upto or number >= self.operations)
+        return number
+
     def reached(self, share: float) -> bool:
         """Wait until that share of the operations is over; False when all of them are."""
         until(
@@ -75,7 +90,7 @@ class Load:
         folder.mkdir(exist_ok=True)
         worker = _Worker(host, client, str(folder), number)
         try:
-            while (operation := next(self._numbers)) < self.operations:
+            while (operation := self._next()) < self.operations:
                 try:
                     for mark in worker.act(chance.random(), f"op-{operation}-{uuid4().hex[:6]}"):
                         self._acknowledge(mark)

@@ -105,9 +105,8 @@ class Observer:
         found, ids = list[Seen](), list[str]()
         with pika.BlockingConnection(self._parameters) as connection:
             channel = connection.channel()
-            for method, _properties, body in channel.consume("observer", auto_ack=True, inactivity_timeout=2):
-                if method is None or body is None:
-                    break
+            # One by one: the queue itself says when it is empty, and not that nothing came for a while.
+            while (body := channel.basic_get("observer", auto_ack=True)[2]) is not None:
                 ids.append(str(json.loads(body)["event_id"]))
                 found += _seen(body)
         return found, ids

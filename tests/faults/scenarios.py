@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from typing import NamedTuple
@@ -20,6 +20,8 @@ from zdriver.testing.servers import Server
 OUTAGE = 1.0
 HANG = 6.0
 RESETS = 1.0
+#: How far the load goes on beyond the share at which the next fault is due, while that does not come.
+AHEAD = 0.15
 #: Only a claim or a release that is its own transaction sends it (`storage/postgres/calling.py`).
 CLAIMS = b'"event_id":""'
 
@@ -36,7 +38,19 @@ def _lasts(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def _at(load: Load, *shares: float) -> Iterator[int]:
+    """The number of each share as it is reached; the load waits for a fault, however late that comes."""
+    for number, share in enumerate(shares):
+        load.let(min(1, share + AHEAD))
+        if not load.reached(share):
+            return
+        # During the fault it goes on, to the next one.
+        load.let(min(1, shares[number + 1] + AHEAD) if number + 1 < len(shares) else 1)
+        yield number
+
+
 def _nothing(trial: Trial, load: Load) -> None:
+    load.let(1)
     load.reached(1)
     trial.happened()
 
@@ -51,10 +65,9 @@ def _of(name: str, *shares: float, outage: float = OUTAGE) -> Trouble:
     """SIGKILL for one engine, at these shares of the operations."""
 
     def trouble(trial: Trial, load: Load) -> None:
-        for share in shares:
-            if load.reached(share):
-                _kill(getattr(trial.servers, name), outage=outage)
-                trial.happened("killed")
+        for _ in _at(load, *shares):
+            _kill(getattr(trial.servers, name), outage=outage)
+            trial.happened("killed")
 
     return trouble
 
@@ -68,10 +81,9 @@ def _one_host(trial: Trial, number: int) -> None:
 
 
 def _daemon(trial: Trial, load: Load) -> None:
-    for number, share in enumerate((0.1, 0.25, 0.4, 0.55, 0.7, 0.85)):
-        if load.reached(share):
-            _one_host(trial, number)
-            trial.happened("killed")
+    for number in _at(load, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85):
+        _one_host(trial, number)
+        trial.happened("killed")
 
 
 def _everything(trial: Trial) -> None:
@@ -83,10 +95,9 @@ def _everything(trial: Trial) -> None:
 
 
 def _together(trial: Trial, load: Load) -> None:
-    for share in (0.25, 0.65):
-        if load.reached(share):
-            _everything(trial)
-            trial.happened("killed")
+    for _ in _at(load, 0.25, 0.65):
+        _everything(trial)
+        trial.happened("killed")
 
 
 def _in_turn(trial: Trial, load: Load) -> None:
@@ -100,28 +111,26 @@ def _in_turn(trial: Trial, load: Load) -> None:
         lambda: _one_host(trial, 1),
         lambda: _everything(trial),
     ] * 2
-    for number, kill in enumerate(kills, 1):
-        if load.reached(number / (len(kills) + 1)):
-            kill()
-            trial.happened("killed")
+    for number in _at(load, *((each + 1) / (len(kills) + 1) for each in range(len(kills)))):
+        kills[number]()
+        trial.happened("killed")
 
 
 def _hang(name: str) -> Trouble:
     def trouble(trial: Trial, load: Load) -> None:
         proxy = getattr(trial, name)
-        for share in (0.2, 0.6):
-            if load.reached(share):
-                proxy.hang()
-                _lasts(HANG)
-                proxy.resume()
-                trial.happened("hung")
+        for _ in _at(load, 0.2, 0.6):
+            proxy.hang()
+            _lasts(HANG)
+            proxy.resume()
+            trial.happened("hung")
 
     return trouble
 
 
 def _slow(trial: Trial, load: Load) -> None:
     proxies = (trial.postgres, trial.redis, trial.rabbitmq)
-    if load.reached(0.1):
+    for _ in _at(load, 0.1):
         for proxy in proxies:
             proxy.latency(250)  # each way
         trial.happened()
@@ -138,6 +147,7 @@ def _lost_answers(trial: Trial, load: Load) -> None:
         return not (load.running and trial.postgres.armed)
 
     sent = cycle((b"COMMIT", CLAIMS))
+    load.let(1)
     while load.running:
         trial.postgres.lose_answer(next(sent))
         until(over, what="a COMMIT or a claim", deadline=300, every=0.01)
@@ -148,6 +158,7 @@ def _lost_answers(trial: Trial, load: Load) -> None:
 
 
 def _resets(trial: Trial, load: Load) -> None:
+    load.let(1)
     while load.running:
         for proxy in (trial.postgres, trial.redis, trial.rabbitmq):
             proxy.reset()
@@ -156,18 +167,18 @@ def _resets(trial: Trial, load: Load) -> None:
 
 
 def _alarm(trial: Trial, load: Load) -> None:
-    if not load.reached(0.2):
-        return
-    trial.servers.rabbitmq.alarm(True)
-    try:
-        load.reached(0.95)
-        trial.happened("commands went on while nothing could be published")
-    finally:
-        trial.servers.rabbitmq.alarm(False)
+    for _ in _at(load, 0.2):
+        trial.servers.rabbitmq.alarm(True)
+        try:
+            load.reached(0.95)
+            trial.happened("commands went on while nothing could be published")
+        finally:
+            trial.servers.rabbitmq.alarm(False)
     load.reached(1)
 
 
 def _flushed(trial: Trial, load: Load) -> None:
+    load.let(1)
     for share in (0.3, 0.6, 1):
         load.reached(share)
         with redis.Redis.from_url(trial.servers.redis.url) as client:
@@ -177,8 +188,9 @@ def _flushed(trial: Trial, load: Load) -> None:
 
 def _clock(trial: Trial, load: Load) -> None:
     """One host's, an hour back, then half a day ahead, then right again."""
-    for share, hours in ((0.2, -1), (0.5, 12), (0.8, 0)):
-        load.reached(share)
+    steps = ((0.2, -1), (0.5, 12), (0.8, 0))
+    for number in _at(load, *(share for share, _ in steps)):
+        hours = steps[number][1]
         trial.clock.set(hours * 3600)
         if trial.engine == "postgresql":  # the daemon compares the two clocks, and says so
             trial.happened(f"its daemon saw {_skew(trial, hours) / 3600:+.1f} h")
@@ -246,6 +258,8 @@ def _noted(trouble: Trouble, trial: Trial, load: Load) -> None:
         trouble(trial, load)
     except Exception as error:  # whatever it is: the load goes on, and the result says it
         trial.broken.append(f"the fault itself went wrong: {type(error).__name__}: {error}")
+    finally:
+        load.let(1)
 
 
 def summary(notes: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import zdriver
-from zdriver.core.errors import Conflict
+from zdriver.core.errors import Conflict, Unavailable
 from zdriver.library import Driver
 
 
@@ -74,16 +74,19 @@ def _be(line: socket.socket, agent: str, name: str) -> None:
 
 def _do(driver: Driver, word: bytes, agent: str, name: str) -> int:
     if word == b"w":
-        token = driver.claims.claim(name, agent=agent, lease=60, wait=300).token
+        token = driver.claims.claim(name, agent=agent, lease=60, wait=3000).token
         driver.claims.release(name, agent=agent, token=token)
         return token
     if word == b"r":
         driver.claims.release(name, agent=agent)
         return 0
-    try:
-        return driver.claims.claim(name, agent=agent).token
-    except Conflict:
-        return 0
+    while True:
+        try:
+            return driver.claims.claim(name, agent=agent).token
+        except Conflict:
+            return 0
+        except Unavailable:  # others were at it for too long, nothing was saved: it says, do it again
+            continue
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ def tried(made: Servers, name: str, engine: str, *without: str, operations: int)
     return result
 
 
+@pytest.mark.timeout(1200)  # where the machine is slow and busy
 def test_all_killed_at_once_while_two_hosts_share_a_store(made: Servers) -> None:
     result = tried(made, "together", "postgresql", operations=6_000)
     assert result.wrong == 0, details(result)

@@ -51,7 +51,7 @@ class Shell:
         terminal = Terminal(_BARE[self.name], env={**self.env, **env}, cwd=cwd, rows=rows, columns=columns)
         terminal.write(f"{self.begin}\r")
         terminal.write("echo rea''dy\r")
-        terminal.wait_for(lambda screen: "ready" in screen.split(), deadline=20)
+        terminal.wait_for(lambda screen: "ready" in screen.split())
         return terminal
 
     def left_behind(self) -> list[str]:

@@ -49,7 +49,7 @@ def test_a_new_shell_has_it(shell: Shell, cli: Cli) -> None:
     cli("setup", "shell", shell.name, "--install", "--yes")
     with Terminal([shell.name, "-i"], env=shell.env, cwd=shell.home.path) as opened:
         opened.write("type zdriver; echo en''d\r")
-        screen = opened.wait_for(lambda screen: "end" in screen.split(), deadline=20)
+        screen = opened.wait_for(lambda screen: "end" in screen.split())
         assert "zdriver is a" in screen
         assert "function" in screen
 

@@ -62,7 +62,6 @@ class Followed:
         until(
             lambda: [self.links(top) for top in tops] == [wanted, wanted],
             what=f"{sorted(wanted)} in both worktrees",
-            deadline=20,
         )
         assert all(map(clean, tops))
 
@@ -127,7 +126,7 @@ def test_a_copy_follows_its_source_and_a_rule_is_heard(followed: Followed) -> No
         source.write_text(text)
         until(partial(copied, text), what="copies")
     rules.write_text('[paths]\n"*.json" = "ignore"\n')
-    until(lambda: not any(copy.exists() for copy in copies), what="no copies", deadline=20)
+    until(lambda: not any(copy.exists() for copy in copies), what="no copies")
     rules.unlink()
     followed.has("local.json")
 
@@ -164,7 +163,7 @@ def test_a_worktree_that_is_made_later_has_it_all_and_follows(followed: Followed
         made = Path(driver.worktrees.add("feat", "user-auth", cwd=str(followed.trunk)).worktree.path)
     assert str((made / ".env").readlink()) == "../sync/repo/.env"
     followed.put("config/new")
-    until(lambda: (made / "config/new").exists(), what="a file that came later", deadline=20)
+    until(lambda: (made / "config/new").exists(), what="a file that came later")
     assert clean(made)
 
 
@@ -179,9 +178,9 @@ def test_where_the_container_is_made_later_it_is_followed_from_then_on(home: Hom
     shared.mkdir(parents=True)
     (shared / ".env").write_text("A=1")
     for top in (trunk, made):
-        until((top / ".env").exists, what=f".env in {top.name}", deadline=20)
+        until((top / ".env").exists, what=f".env in {top.name}")
     shutil.rmtree(shared.parent.parent / "sync")
-    until(lambda: not (trunk / ".env").is_symlink(), what="that it goes", deadline=20)
+    until(lambda: not (trunk / ".env").is_symlink(), what="that it goes")
 
 
 @pytest.mark.parametrize("step", ["made", "exchanged", "shown"])
@@ -190,7 +189,7 @@ def test_a_daemon_that_is_killed_on_the_way_goes_on_where_it_was(followed: Follo
     shared = followed.container / "sync/global"
     shared.mkdir()
     (shared / "moves").write_text("global")
-    until(lambda: (followed.feature / "moves").exists(), what="both", deadline=20)
+    until(lambda: (followed.feature / "moves").exists(), what="both")
     followed.kill_daemon()
     followed.put("comes")
     followed.put("moves", "repo")
@@ -231,7 +230,7 @@ def test_what_was_in_the_way_for_a_moment_is_tried_again_soon(followed: Followed
     lock = followed.trunk / ".git/info/exclude.lock"
     lock.touch()
     followed.put("one")
-    until(lambda: "exclude.lock" in followed.daemons.log(), what="that it is said", deadline=20)
+    until(lambda: "exclude.lock" in followed.daemons.log(), what="that it is said")
     lock.unlink()
     followed.has("one")
 
@@ -305,7 +304,7 @@ def test_an_unmounted_folder_is_not_a_deleted_one(followed: Followed) -> None:
                 for ask in (driver.sync.apply, driver.sync.status):
                     with pytest.raises(Unavailable, match="is empty"):
                         ask(cwd=str(followed.trunk))
-            until(lambda: "is empty" in followed.daemons.log(), what="that it is said", deadline=20)
+            until(lambda: "is empty" in followed.daemons.log(), what="that it is said")
             followed.has("one", "two")
         sync.rmdir()  # what the hint says, when it is meant
         followed.has()
@@ -328,7 +327,7 @@ def test_a_layer_that_cannot_be_read_takes_nothing_away(followed: Followed, what
         followed.shared.symlink_to("repo" if what == "loop" else "unmounted")
     with zdriver.connect() as driver, pytest.raises(Unavailable):
         driver.sync.apply(cwd=str(followed.trunk))
-    until(lambda: "sync/repo" in followed.daemons.log(), what="that it is said", deadline=20)
+    until(lambda: "sync/repo" in followed.daemons.log(), what="that it is said")
     followed.has("one", "deep/two")
     followed.shared.unlink()
     aside.rename(followed.shared)

@@ -93,7 +93,6 @@ def has(container: Path, tops: tuple[Path, ...], wanted: dict[str, str], daemons
     until(
         lambda: found() == [wanted] * len(tops),
         what="what sync/ has",
-        deadline=30,
         shows=lambda: f"{wanted}\n{found()}\n{daemons.log()[-3000:]}",
     )
 
@@ -121,4 +120,4 @@ def test_after_a_storm_every_worktree_has_what_sync_has(home: Home, daemons: Dae
             driver.sync.status(cwd=str(trunk))
         wanted = {path: each.source for path, each in scan(str(container), Rules()).files.items()}
         has(container, tops, wanted, daemons)
-        until(lambda: all(map(clean, tops)), what="nothing in git status", deadline=20)
+        until(lambda: all(map(clean, tops)), what="nothing in git status")

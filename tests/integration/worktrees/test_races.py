@@ -18,6 +18,8 @@ from zdriver.library import Driver
 from zdriver.worktrees.model import Added
 
 COUNT = 20
+#: Seconds that each waits for its answer, when all of them have a git at work.
+PATIENCE = 300.0
 
 Said = tuple[str, object]  #: name of the error's class ("" for none), answer or message
 
@@ -48,7 +50,7 @@ def at_once(count: int, do: Callable[[Driver, int], object]) -> list[Said]:
 
 def _be(go: int, out: int, number: int, do: Callable[[Driver, int], object]) -> None:
     try:
-        with zdriver.connect() as driver:
+        with zdriver.connect(timeout=PATIENCE) as driver:
             driver.daemon.status()
             os.read(go, 1)  # ends when the last of its writers is closed
             try:

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,9 +51,50 @@ def _tail(home: Home, *words: str) -> Any:
 def _lines(tail: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
     assert tail.stdout is not None
     for line in tail.stdout:
-        envelope = json.loads(line)
-        assert (envelope["v"], envelope["ok"]) == (1, True)
-        yield envelope
+        yield _envelope(line)
+
+
+def _envelope(line: str) -> dict[str, Any]:
+    envelope: dict[str, Any] = json.loads(line)
+    assert (envelope["v"], envelope["ok"]) == (1, True)
+    return envelope
+
+
+class _Reading:
+    """Reads what a tail prints, whenever it comes."""
+
+    def __init__(self, tail: subprocess.Popen[str]) -> None:
+        self.lines: list[str] = []
+        self._tail = tail
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._tail.stdout is not None
+        for line in self._tail.stdout:
+            self.lines.append(line)
+
+    def begun(self, text: str) -> None:
+        """It follows: it has printed a milestone of this text, said as often as that took.
+
+        A connection says nothing: it may have asked for no event yet, or be one that is just ending.
+        """
+
+        def heard() -> bool:
+            _say(text)
+            return bool(self.lines)
+
+        until(heard, what="somebody who follows", every=0.2)
+
+    def wait_for(self, text: str) -> None:
+        until(lambda: any(text in line for line in self.lines), what=text, shows=lambda: str(self.lines))
+
+    def interrupted(self) -> list[str]:
+        """All its lines, after Ctrl-C."""
+        self._tail.send_signal(signal.SIGINT)
+        assert self._tail.wait(30) == 130
+        self._thread.join(30)
+        return self.lines
 
 
 def _text(envelope: dict[str, Any]) -> str:
@@ -194,15 +236,11 @@ def _again_in_pieces(home: Home, events: list[dict[str, Any]]) -> None:
 def test_from_now_on_until_interrupted(home: Home, daemons: Daemons) -> None:
     _say("before")
     with _tail(home, "--json") as tail:
-        until(lambda: _clients() >= 2, what="somebody who follows")
-        _say("after")
-        lines = _lines(tail)
-        first = next(lines)
-        assert _text(first) == "after"
-        tail.send_signal(signal.SIGINT)
-        assert next(lines) == {"v": 1, "ok": True, "data": {"cursor": first["data"]["cursor"]}, "end": True}
-        assert list(lines) == []
-        assert tail.wait(20) == 130
+        reading = _Reading(tail)
+        reading.begun("after")
+        *followed, end = map(_envelope, reading.interrupted())
+    assert {_text(each) for each in followed} == {"after"}
+    assert end == {"v": 1, "ok": True, "data": {"cursor": followed[-1]["data"]["cursor"]}, "end": True}
 
 
 def test_the_cursor_of_an_interrupted_tail_is_that_of_its_last_line(home: Home, daemons: Daemons) -> None:
@@ -226,25 +264,19 @@ def test_the_cursor_of_an_interrupted_tail_is_that_of_its_last_line(home: Home, 
     assert seen == [str(number) for number in range(60)]
 
 
-def _clients() -> int:
-    with zdriver.connect() as driver:
-        return driver.daemon.status().clients
-
-
 def test_a_stopped_daemon_stays_stopped_and_is_followed_when_it_is_back(home: Home, daemons: Daemons) -> None:
     pid = daemons.pid()
     with _tail(home, "--type", "milestone.*") as tail:
-        until(lambda: _clients() >= 2, what="somebody who follows")
-        assert tail.stdout is not None
+        reading = _Reading(tail)
+        reading.begun("before")
         assert tail.stderr is not None
         assert daemons.run("daemon", "stop").returncode == 0
         daemons.gone(pid)
         assert "waiting for it" in tail.stderr.readline()
-        assert daemons.pids() == []
+        daemons.wait_none()
         _say("back")
-        assert "back" in tail.stdout.readline()
-        tail.send_signal(signal.SIGINT)
-        assert tail.wait(20) == 130
+        reading.wait_for("back")
+        reading.interrupted()
 
 
 def test_a_reader_that_leaves_ends_it(home: Home, daemons: Daemons) -> None:
@@ -266,8 +298,8 @@ def test_the_log_of_a_store_that_was_replaced(home: Home, daemons: Daemons, tmp_
     """A cursor of another log is no place in this one: said, and followed from its end."""
     _say(*(f"old {number}" for number in range(20)))
     with _tail(home, "--type", "milestone.*") as tail:
-        until(lambda: _clients() >= 2, what="somebody who follows")
-        assert tail.stdout is not None
+        reading = _Reading(tail)
+        reading.begun("old one more")
         assert tail.stderr is not None
         pid = daemons.pid()
         daemons.kill(pid)
@@ -278,4 +310,5 @@ def test_the_log_of_a_store_that_was_replaced(home: Home, daemons: Daemons, tmp_
         _say("a new life")
         assert "replaced" in tail.stderr.readline()
         _say("goes on")
-        assert next(line for line in tail.stdout if "goes on" in line)
+        reading.wait_for("goes on")
+        reading.interrupted()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,7 @@ class Copy:
     def start(self) -> None:
         code = "import zdriver; print(zdriver.connect().daemon.status().pid)"
         self.daemon = int(subprocess.check_output([sys.executable, "-c", code], env=self.env, timeout=60))
-        until(self.forks, what="the fork server to serve", deadline=20)
+        until(self.forks, what="the fork server to serve")
 
     def end(self) -> None:
         """Of what a failed test left."""
@@ -116,6 +117,13 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self.spawned.close(force=True)
+
+
+def relays(pid: int) -> bool:
+    """Whether this caller hands signals on by now: from a moment after its command has begun."""
+    found = re.search(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return bool(int(found[1], 16) >> (signal.SIGTSTP - 1) & 1)
 
 
 def gone(*pids: int) -> None:

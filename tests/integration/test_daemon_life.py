@@ -44,7 +44,7 @@ def test_a_removed_runtime_folder_is_survived(daemons: Daemons) -> None:
     with zdriver.connect() as driver:
         driver.context.set_intent("still", place=zdriver.here())
     daemons.gone(first)
-    assert [daemons.pid()] == daemons.pids()
+    daemons.wait_only(daemons.pid())
 
 
 def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(daemons: Daemons) -> None:
@@ -97,8 +97,7 @@ def test_it_ends_when_nobody_has_used_it_for_a_while(
         started = driver.daemon.status().started_at
         # Connected means used: it outlives its own limit by far.
         until(lambda: (driver.daemon.status().started_at, age(pid) > 4) == (started, True), what="4 s")
-    daemons.gone(pid)
-    until(lambda: not daemons.fork_servers(), what="the fork server to end")
+    daemons.wait_none()
     assert not daemons.socket.exists()
     assert "ending: idle" in daemons.log()
 
@@ -114,7 +113,7 @@ def test_it_ends_when_told_to_and_leaves_nothing(daemons: Daemons, how: str) -> 
     daemons.gone(pid)
     assert not daemons.socket.exists()
     assert not paths.fork_socket().exists()
-    until(lambda: not daemons.fork_servers(), what="the fork server to end")
+    daemons.wait_none()
 
 
 def test_who_wants_it_to_stop_is_heard_though_it_was_upgraded(daemons: Daemons) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import termios
 from pathlib import Path
 
 import pexpect
@@ -12,7 +14,7 @@ import pytest
 
 import zdriver
 from tests.integration.daemons import Daemons
-from tests.integration.forkcopy import IN_PLACE, Copy, gone
+from tests.integration.forkcopy import IN_PLACE, Copy, gone, relays
 from zdriver.core import paths, platform
 from zdriver.testing import Home, until
 
@@ -58,6 +60,7 @@ def test_ctrl_z_stops_both_and_fg_goes_on(copy: Copy) -> None:
     caller = copy.popen("wait", stdin=subprocess.PIPE)
     assert caller.stdout is not None
     pid = int(caller.stdout.readline().split()[0])
+    until(lambda: relays(caller.pid), what="the caller to hand on what it gets")
     caller.send_signal(signal.SIGTSTP)
     for one in (pid, caller.pid):
         until(lambda: _state(one) == "T", what="both to be stopped")  # noqa: B023 at once
@@ -111,10 +114,10 @@ def test_real_commands_end_as_they_should(daemons: Daemons, home: Home) -> None:
         )
         assert done.stdout == "141\n", done.stderr
     waiting = pexpect.spawn(
-        daemons.program[0], [*daemons.program[1:], "intent", "-"], env=home.env, timeout=20
+        daemons.program[0], [*daemons.program[1:], "intent", "-"], env=home.env, timeout=30
     )
-    (server,) = daemons.fork_servers()
-    until(lambda: platform.children(server), what="it to be there", deadline=30)
+    waiting.sendline("not to be kept")
+    _wait_read(waiting, "not to be kept")
     waiting.sendintr()
     waiting.expect(pexpect.EOF)
     waiting.close()
@@ -122,6 +125,16 @@ def test_real_commands_end_as_they_should(daemons: Daemons, home: Home) -> None:
     assert daemons.run("no-such-command").returncode == 2
     assert daemons.run("intent", "-", input="from stdin").returncode == 0
     assert daemons.run("intent").stdout == "from stdin\n"
+
+
+def _wait_read(typed_in: pexpect.spawn[str], text: str) -> None:
+    """Until what was typed has come to the terminal, and somebody has read it."""
+    typed_in.expect_exact(f"{text}\r\n")  # its echo
+    terminal = os.open(f"/proc/{typed_in.pid}/fd/0", os.O_RDWR | os.O_NOCTTY)
+    try:
+        until(lambda: not any(fcntl.ioctl(terminal, termios.FIONREAD, bytes(4))), what="it to be read")
+    finally:
+        os.close(terminal)
 
 
 def _state(pid: int) -> str:

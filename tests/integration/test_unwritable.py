@@ -54,7 +54,7 @@ def test_a_file_of_the_store_that_may_not_be_written_is_named(
         kept = driver.context.set_intent("Kept", place=zdriver.here())
     pid = daemons.pid()
     daemons.kill(pid)
-    daemons.gone(pid)
+    daemons.wait_none()  # its fork server would run the next command with our rights
     file = Path(f"{paths.database()}{ending}")
     file.chmod(mode)
     done = subprocess.run(

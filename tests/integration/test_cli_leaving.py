@@ -11,7 +11,7 @@ import pytest
 from tests.integration.commands import Cli
 from tests.integration.daemons import program
 from tests.integration.shop import Shop, working_in
-from zdriver.testing import Home, Terminal
+from zdriver.testing import Home, Terminal, processes, until
 
 
 @pytest.fixture
@@ -117,8 +117,7 @@ def test_a_shell_that_stands_in_it_and_asks_is_not_in_the_way(shop: Shop, home: 
     script = f"cd {path}; {sys.executable} -c 'pass'; \"$@\"; echo code=$?; read -r _"
     argv = ["/bin/bash", "-c", script, "bash", *program(), "remove", "mine"]
     with Terminal(argv, env=home.env, cwd=home.path) as terminal:
-        terminal.wait_for("code=")
-        assert "code=0" in terminal.screen()
+        terminal.wait_for("code=0")
         assert "zdriver setup shell" in terminal.screen()
     assert not path.exists()
 
@@ -126,6 +125,7 @@ def test_a_shell_that_stands_in_it_and_asks_is_not_in_the_way(shop: Shop, home: 
 def test_another_shell_that_stands_in_it_is_named(shop: Shop, cli: Cli, home: Home) -> None:
     path = shop.made("theirs")
     with Terminal(["/bin/bash", "--norc", "-i"], env=home.env, cwd=path) as terminal:
+        until(lambda: processes.cwd(terminal.pid) == str(path), what="the shell to stand there")
         said = cli("remove", "theirs", cwd=shop.trunk)
         assert said.returncode == 4
         assert f"(pid {terminal.pid}) runs in it" in said.stderr

@@ -117,7 +117,7 @@ class Disk(apsw.VFS):
 def in_process(script: str, database: Path) -> subprocess.CompletedProcess[str]:
     """What the script prints, in a process of its own that it may spoil; its argument is the database."""
     command = [sys.executable, "-c", _PRELUDE + script, str(database)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
 
 _LIMITED = """

@@ -25,11 +25,15 @@ PLACE = Place(cwd="/w/here", zellij_session="mine")
 def files_with(folder: Path, text: str) -> list[str]:
     """Names of the files that hold `text`, in any case."""
     wanted = text.lower().encode()
-    return sorted(
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.is_file() and wanted in path.read_bytes().lower()
-    )
+    while True:
+        try:
+            return sorted(
+                str(path.relative_to(folder))
+                for path in folder.rglob("*")
+                if path.is_file() and wanted in path.read_bytes().lower()
+            )
+        except FileNotFoundError:  # a copy got its name meanwhile, with which it would be missed
+            continue
 
 
 def test_a_forgotten_text_is_nowhere(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Tmux:
             capture_output=True,
             text=True,
             check=check,
-            timeout=20,
+            timeout=60,
         ).stdout
 
     def open(self, argv: Sequence[str], *, cwd: Path, columns: int = COLUMNS, rows: int = ROWS) -> Window:

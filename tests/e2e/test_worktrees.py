@@ -48,7 +48,7 @@ def wait_in(opened: Opened, tab: str, folder: Path) -> None:
         panes = [pane for pane in opened.panes() if pane.tab == tab and pane.focused]
         return [pane.cwd for pane in panes] == [str(folder)] and opened.active_tab() == tab
 
-    until(there, what=f"tab {tab} with a shell in {folder}", deadline=20, shows=opened.screen)
+    until(there, what=f"tab {tab} with a shell in {folder}", shows=opened.screen)
 
 
 def menu(opened: Opened, letter: str, shows: str) -> None:

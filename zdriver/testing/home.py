@@ -162,7 +162,7 @@ class Home:
                 processes.kill(pid)
             return not left
 
-        until(none_left, what="the processes of this home to end", deadline=20)
+        until(none_left, what="the processes of this home to end", deadline=60)
 
     def remove(self) -> None:
         self.stop()

@@ -13,12 +13,18 @@ import pytest
 import redis
 
 from zdriver.testing.servers import Authority, PostgreSql, RabbitMq, Redis, ServerFailed, scratch
+from zdriver.testing.servers.process import free_port
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with scratch("own") as made:
         yield made
+
+
+def test_no_port_is_given_twice_though_nobody_listens_on_it_yet() -> None:
+    # drawn by chance from 9,760: with repetitions this would hold once in a hundred million runs
+    assert len({free_port() for _ in range(600)}) == 600
 
 
 # -- Redis ---------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ class Publishing:
         numbers = [next(self.numbers) for _ in range(count)]
         self.store.write(unit, lock=[f"context:{number}" for number in range(aggregates)])
 
-    def drained(self, deadline: float = 30.0) -> None:
+    def drained(self, deadline: float = 90.0) -> None:
         """Everything was confirmed, or set aside."""
         until(lambda: self.book.lag() == 0, what="the end of the backlog", deadline=deadline)
 

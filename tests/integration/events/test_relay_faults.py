@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.events.publishing import Publishing, Reader, embedded, in_order
 from zdriver.core.errors import ZdriverError
+from zdriver.events.relay import session
 from zdriver.testing import until
 from zdriver.testing.servers import Proxy, RabbitMq, scratch
 
@@ -62,7 +63,7 @@ class Load:
     def reach(self, more: int) -> None:
         """Wait until so many more were written."""
         until_written = self.written + more
-        until(lambda: self.written >= until_written, what=f"{more} more events", deadline=60)
+        until(lambda: self.written >= until_written, what=f"{more} more events", deadline=180)
 
     def stop(self) -> int:
         self._end.set()
@@ -73,7 +74,7 @@ class Load:
 
 def everything_arrived(publishing: Publishing, reader: Reader, written: int) -> int:
     """Each at least once, in order; how many arrived again."""
-    publishing.drained(deadline=90)
+    publishing.drained(deadline=180)
     got = reader.take()
     assert {each.number for each in got} == set(range(written))
     assert in_order(got)
@@ -88,11 +89,11 @@ def test_a_broker_that_is_killed(publishing: Publishing, broker: RabbitMq, url: 
     load.reach(200)
     broker.kill()
     load.reach(200)  # commands go on
-    until(lambda: relay.health().state == "down", what="the loss to be noticed", deadline=20)
+    until(lambda: relay.health().state == "down", what="the loss to be noticed")
     assert relay.health().message.startswith("events.url: ")
     assert relay.health().since is not None
     broker.start()
-    until(lambda: relay.health().state == "ok", what="the connection", deadline=60)
+    until(lambda: relay.health().state == "ok", what="the connection", deadline=180)
     written = load.stop()
     everything_arrived(publishing, reader, written)
 
@@ -106,7 +107,7 @@ def test_a_broker_that_hangs_is_noticed_by_its_heartbeats(
     load.reach(50)
     broker.suspend()
     load.reach(200)
-    until(lambda: relay.health().state == "down", what="the silence to be noticed", deadline=60)
+    until(lambda: relay.health().state == "down", what="the silence to be noticed", deadline=180)
     broker.resume()
     load.reach(50)
     everything_arrived(publishing, reader, load.stop())
@@ -121,8 +122,8 @@ def test_a_broker_without_memory_blocks_nobody_but_the_relay(
     load.reach(50)
     broker.alarm(True)
     try:
-        until(lambda: relay.health().state == "slow", what="the alarm", deadline=30)
-        assert "the broker takes nothing now" in relay.health().message
+        until(lambda: "the broker takes nothing now" in relay.health().message, what="the alarm")
+        assert relay.health().state == "slow"
         load.reach(200)
     finally:
         broker.alarm(False)
@@ -144,7 +145,7 @@ def test_a_network_that_hangs_dawdles_and_resets(publishing: Publishing, url: st
         load.reach(100)
         proxy.latency(0)
         proxy.hang()
-        until(lambda: relay.health().state == "down", what="the silence to be noticed", deadline=60)
+        until(lambda: relay.health().state == "down", what="the silence to be noticed", deadline=180)
         load.reach(50)
         proxy.resume()
         everything_arrived(publishing, reader, load.stop())
@@ -181,12 +182,15 @@ def test_the_end_of_the_daemon_does_not_wait_for_somebody_who_says_nothing(publi
     assert not [each for each in threading.enumerate() if each.name.startswith(("relay", "rabbitmq"))]
 
 
-def test_an_end_in_the_middle_lets_arrive_what_is_on_its_way(publishing: Publishing, url: str) -> None:
+def test_an_end_in_the_middle_lets_arrive_what_is_on_its_way(
+    publishing: Publishing, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "GOODBYE", 60.0)  # however busy the machine is: the broker answers
     reader = Reader(url)
     publishing.emit(3000, aggregates=300)
     for _ in range(3):
         publishing.relay()
-        until(lambda: reader.ready() > 0, what="the first ones", deadline=20)
+        until(lambda: reader.ready() > 0, what="the first ones")
         publishing.relays.pop().stop()
     publishing.relay()
     publishing.drained()

@@ -98,7 +98,7 @@ def reading(url: str) -> Consumer:
 
 def test_the_end_does_not_wait_for_a_broker_that_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        consumer = reading(f"amqp://127.0.0.1:{silent.getsockname()[1]}")
+        consumer = reading(f"amqp://127.0.0.1:{silent.getsockname()[1]}?connect_timeout=100")
         consumer.start()
         connection, _ = silent.accept()
         consumer.stop()
@@ -115,7 +115,7 @@ def test_an_exchange_that_is_declared_differently(publishing: Publishing) -> Non
         channel.exchange_declare(EXCHANGE, "fanout", durable=True)
     publishing.emit(3)  # nobody minds
     relay = publishing.relay()
-    until(lambda: "declared differently" in relay.health().message, what="the refusal", deadline=20)
+    until(lambda: "declared differently" in relay.health().message, what="the refusal")
     until(lambda: relay.health().lag == 3, what="the lag")
     health = relay.health()
     assert health.state == "down"
@@ -147,7 +147,7 @@ def test_tls_with_a_private_authority(secured: RabbitMq, authority: Authority, t
     assert open_.state().version.startswith("3.")
     open_.close()
     assert "TLS refused: the broker's certificate is not trusted" in refused(bare)
-    assert "does not speak AMQP" in refused(bare.replace("amqps://", "amqp://") + "?connect_timeout=5")
+    assert "does not speak AMQP" in refused(bare.replace("amqps://", "amqp://") + "?connect_timeout=60")
     other = Authority(tmp_path, name="Another")
     assert "not trusted" in refused(f"{bare}?cafile={other.file}")
     named = refused(f"{trusted}&server_name_indication=broker.example")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.archive.world import World
+from zdriver.archive import archiver
 from zdriver.testing import Home
 
 
@@ -14,5 +15,7 @@ from zdriver.testing import Home
 def world(home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The worker reads its configuration as it always does: from this environment."""
     monkeypatch.setenv("ZDRIVER_ARCHIVE_URL", database_url)
+    # A worker is a process: a busy machine may take long to start it.
+    monkeypatch.setattr(archiver, "FORGETTING", 60.0)
     with World(home.database, database_url) as made:
         yield made

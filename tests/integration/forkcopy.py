@@ -64,6 +64,24 @@ class Copy:
         self._started.append(started)
         return started
 
+    def waiting(self) -> tuple[subprocess.Popen[str], tuple[int, int]]:
+        """A forked command that waits for the end of its stdin: its caller; its pid and its child's.
+
+        A server that did not greet within two seconds has none: the command runs in place, and another
+        is tried.
+        """
+
+        def forked() -> tuple[subprocess.Popen[str], tuple[int, int]] | None:
+            caller = self.popen("wait", stdin=subprocess.PIPE)
+            assert caller.stdout is not None
+            pid, child = map(int, caller.stdout.readline().split())
+            if pid != caller.pid:
+                return caller, (pid, child)
+            caller.communicate(timeout=30)
+            return None
+
+        return until(forked, what="a command that the fork server runs")
+
     def run(self, *words: str, **options: Any) -> tuple[int, str, str]:
         given = options.pop("input", None)
         if given is not None:

@@ -51,9 +51,7 @@ def test_a_fork_server_that_hangs_costs_two_seconds_and_nothing_runs_twice(copy:
 
 def test_a_fork_server_that_was_killed_is_replaced(copy: Copy) -> None:
     server = copy.daemons.fork_server()
-    caller = copy.popen("wait", stdin=subprocess.PIPE)
-    assert caller.stdout is not None
-    caller.stdout.readline()
+    caller, _ = copy.waiting()
     until(lambda: age(server) > 6, what="it to be old enough")
     os.kill(server, signal.SIGKILL)
     assert copy.run("where")[0] == 0
@@ -121,9 +119,7 @@ def test_a_spare_ends_with_its_server_and_after_half_a_minute(copy: Copy) -> Non
 
 def test_an_upgrade_under_a_live_daemon(copy: Copy) -> None:
     """The new program runs at once (in place), the daemon becomes it, and no connection is refused."""
-    long = copy.popen("wait", stdin=subprocess.PIPE)
-    assert long.stdout is not None
-    long.stdout.readline()
+    long, _ = copy.waiting()
     place = zdriver.here()
     with zdriver.connect() as driver:
         driver.context.set_intent("before", place=place)
@@ -148,9 +144,7 @@ def test_an_upgrade_under_a_live_daemon(copy: Copy) -> None:
 
 
 def test_stopping_the_daemon_lets_commands_finish(copy: Copy) -> None:
-    caller = copy.popen("wait", stdin=subprocess.PIPE)
-    assert caller.stdout is not None
-    caller.stdout.readline()
+    caller, _ = copy.waiting()
     with zdriver.connect(start=False) as driver:
         driver.daemon.stop()
     copy.daemons.gone(copy.daemon)

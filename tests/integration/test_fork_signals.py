@@ -29,9 +29,7 @@ def test_ctrl_c_interrupts_the_command(copy: Copy) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_ends_command_and_caller_alike(copy: Copy, number: int) -> None:
-    caller = copy.popen("wait", stdin=subprocess.PIPE)
-    assert caller.stdout is not None
-    pids = list(map(int, caller.stdout.readline().split()))
+    caller, pids = copy.waiting()
     caller.send_signal(number)
     caller.wait(20)
     caller.communicate(timeout=20)
@@ -57,9 +55,7 @@ def test_a_command_that_dies_of_a_signal_takes_its_caller_the_same_way(copy: Cop
 
 
 def test_ctrl_z_stops_both_and_fg_goes_on(copy: Copy) -> None:
-    caller = copy.popen("wait", stdin=subprocess.PIPE)
-    assert caller.stdout is not None
-    pid = int(caller.stdout.readline().split()[0])
+    caller, (pid, _) = copy.waiting()
     until(lambda: relays(caller.pid), what="the caller to hand on what it gets")
     caller.send_signal(signal.SIGTSTP)
     for one in (pid, caller.pid):
@@ -72,9 +68,7 @@ def test_ctrl_z_stops_both_and_fg_goes_on(copy: Copy) -> None:
 
 
 def test_a_killed_caller_takes_its_command_along(copy: Copy) -> None:
-    caller = copy.popen("wait", stdin=subprocess.PIPE)
-    assert caller.stdout is not None
-    pids = list(map(int, caller.stdout.readline().split()))
+    caller, pids = copy.waiting()
     caller.kill()
     caller.wait(20)
     gone(*pids)
@@ -83,9 +77,7 @@ def test_a_killed_caller_takes_its_command_along(copy: Copy) -> None:
 
 def test_what_a_command_leaves_in_the_background_stays(copy: Copy) -> None:
     pid = int(copy.run("leave")[1])
-    caller = copy.popen("wait", stdin=subprocess.PIPE)  # its end comes after that of the one before
-    assert caller.stdout is not None
-    others = list(map(int, caller.stdout.readline().split()))
+    caller, others = copy.waiting()  # its end comes after that of the one before
     caller.kill()
     caller.communicate(timeout=20)
     gone(*others)

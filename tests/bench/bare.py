@@ -26,8 +26,9 @@ _TEXT = "Refactor database layer {}"
 
 def serve(path: Path, answer: Callable[[Any], Any]) -> None:
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
+    listener.bind(f"{path}.new")
     listener.listen(128)
+    path.with_name(f"{path.name}.new").rename(path)  # where it is there, it listens
     while True:
         accepted, _ = listener.accept()
         threading.Thread(target=_connection, args=(accepted, answer), daemon=True).start()

@@ -57,13 +57,14 @@ def test_whoever_asks_and_writes_meanwhile_finds_one_context(contexts: ContextSe
 
 def test_a_request_under_way_is_waited_for_and_the_next_one_waits(contexts: ContextService) -> None:
     steps: list[str] = []
-    asked, answer = threading.Event(), threading.Event()
+    asked, came, answer = threading.Event(), threading.Event(), threading.Event()
 
     def renaming() -> None:
         with contexts.names.changing():
             steps.append("renamed")
 
     def asking() -> None:
+        came.set()
         with contexts.names.steady():
             steps.append("asked")
 
@@ -80,7 +81,7 @@ def test_a_request_under_way_is_waited_for_and_the_next_one_waits(contexts: Cont
         try:
             until(lambda: contexts.names._changing, what="the renaming to wait for it")
             late = pool.submit(asking)
-            until(lambda: len(contexts.names._turn._waiters) == 2, what="the next one to wait for that")
+            came.wait()
         finally:
             answer.set()
         rename.result()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,8 +95,13 @@ def test_killed_while_zellij_wrote_what_was_granted(
     granted = file.read_text()
     assert "WebAccess" in granted
     file.write_text(left)
-    first.kill_server()
-    until(lambda: "WebAccess" in file.read_text(), what="the daemon to put it back")
+    with contextlib.closing(sqlite3.connect(home.database, isolation_level=None)) as busy:
+        busy.execute("BEGIN IMMEDIATE")  # whoever opens Zellij again at once waits for no store
+        first.kill_server()
+        until(lambda: "is put back" in home.daemon_log.read_text(), what="the daemon to put it back")
+        before = home.daemon_log.read_text().partition("is put back")[0]
+    assert "its end is not noted" not in before
+    assert "WebAccess" in file.read_text()
     second = zellij.start("second", cwd=project).welcomed()
     second.wait_running("tail", "-f", "/dev/null")
     assert "Allow?" not in second.screen()

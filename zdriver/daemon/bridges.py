@@ -295,8 +295,8 @@ class Bridges:
         with self._lock:
             if self._sessions.get(session.key) is session:
                 del self._sessions[session.key]
+        self._grants.mend(session.server.env)  # first: whoever opens Zellij again at once is asked otherwise
         self._note_end(session)
-        self._grants.mend(session.server.env)
 
     def _note_end(self, session: LiveSession) -> None:
         if server_key(session.server.pid) == session.key or not session.root:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.bench import archiving, claiming, figures, hot, linking, postgres, relaying, worktrees
+from tests.bench.killed import killed
 from tests.bench.reopen import reopen
 from tests.bench.report import Figure, table, write
 from tests.bench.world import World, world
@@ -29,6 +30,7 @@ MEASURED: dict[str, Callable[[World], Iterator[Figure]]] = {
     "redis": hot.hot,
     "link": linking.link,
     "reopen": reopen,
+    "killed": killed,
     "search": figures.search,
     "relay": relaying.relay,
     "archive": archiving.archive,

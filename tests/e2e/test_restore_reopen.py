@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,19 @@ def test_closed_by_its_user_and_opened_under_another_name(home: Home, zellij: Ze
     check_back(second, project)
     intent = ask(home, "context.intent", place=_place(project, "second"))
     assert (intent["text"], intent["context"]["zellij_session"]) == ("Refactor database layer", "second")
+
+
+def test_shells_that_take_long_to_start(home: Home, zellij: Zellij, project: Path) -> None:
+    """Longer than a restore waits for its commands: they are read when the shells come to it."""
+    worked_in(home, zellij, project).kill_server()
+    gate = home.path / "gate"
+    os.mkfifo(gate)
+    with (home.path / ".bashrc").open("a") as startup:
+        startup.write(f"read -r _ < {gate}\n")
+    second = zellij.start("second", cwd=project).welcomed()
+    assert "2 panes: 2 running, 0 waiting, 0 failed" in second.screen()
+    gate.write_text("go on\n")
+    check_back(second, project)
 
 
 def test_killed_right_after_a_change_has_settled(home: Home, zellij: Zellij, project: Path) -> None:

@@ -23,7 +23,7 @@ from zdriver.context.model import PaneFailure, PanePlan, RestoreReport, Snapshot
 from zdriver.context.names import Names
 from zdriver.context.planning import CommandPolicy, Facts, apply_request, plan, wanted_folders
 from zdriver.context.terminal import Applied, Terminal, Terminals
-from zdriver.core import platform
+from zdriver.core import platform, tty
 
 Mode = Literal["override", "new_tabs", "replace"]
 
@@ -171,7 +171,8 @@ class Restorer:
             Outcome(
                 plan=each,
                 terminal=id_,
-                wrong=said.get((each.tab_index, each.pane_index)) or _wrong(terminal, each, id_),
+                wrong=said.get((each.tab_index, each.pane_index))
+                or ("" if _is_starting(terminal, each, id_) else _wrong(terminal, each, id_)),
             )
             for each, id_ in made
         ]
@@ -262,6 +263,13 @@ def _wrong(terminal: Terminal, want: PanePlan, id_: int | None) -> str:
     if want.action in ("run", "resume"):
         return "" if found.argv else f"{want.command[0]} did not start, or ended at once"
     return f"it is in {found.cwd}" if want.cwd and found.cwd and found.cwd != want.cwd else ""
+
+
+def _is_starting(terminal: Terminal, want: PanePlan, id_: int | None) -> bool:
+    """Whether the command waits in the pane's terminal: its shell takes long to start, and will read it."""
+    state = terminal.capture.state
+    pid = state.pids.get(id_) if state is not None and id_ is not None else None
+    return pid is not None and want.action in ("run", "resume") and tty.unread(tty.path(pid)) > 0
 
 
 def _shell_of(terminal: Terminal) -> str:

@@ -1,9 +1,14 @@
-"""A process's terminal, looked at from outside: when something was printed on it, and its mode."""
+"""A process's terminal, looked at from outside: when something was printed on it, what waits to be read
+from it, and its mode."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import struct
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 
 from zdriver.core import platform
@@ -48,12 +53,26 @@ def written_at(terminal: str) -> int | None:
 def is_raw(terminal: str) -> bool:
     """Whether a program reads single keys from it, as those do that fill the whole screen."""
     try:
-        fd = os.open(terminal, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        with _opened(terminal) as fd:
+            return not termios.tcgetattr(fd)[_LFLAG] & termios.ICANON
+    except (OSError, termios.error):
         return False
+
+
+def unread(terminal: str) -> int:
+    """Bytes that were typed, and that no program has read yet: of a terminal read by lines, whole lines."""
     try:
-        return not termios.tcgetattr(fd)[_LFLAG] & termios.ICANON
-    except termios.error:
-        return False
+        with _opened(terminal) as fd:
+            answer = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
+    except OSError:
+        return 0
+    return int(struct.unpack("i", answer)[0])
+
+
+@contextlib.contextmanager
+def _opened(terminal: str) -> Iterator[int]:
+    fd = os.open(terminal, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        yield fd
     finally:
         os.close(fd)

@@ -49,13 +49,22 @@ class Zellij:
         if attach is not None:
             argv += ["attach", attach]
         before = set(self.sessions())
-        window = self._tmux.open(argv, cwd=cwd or self.home.path, columns=columns, rows=rows)
-        name = session or attach or self._new_name(before, window)
-        opened = Opened(self.home, name, window)
-        until(opened.server_pid, what=f"the server of {name}", deadline=60, shows=window.screen)
-        # Asked anything before its first client has come, a Zellij session stays dead: look first.
-        window.wait_for(str.strip, deadline=60)
-        return opened
+
+        def open_() -> Opened | None:
+            window = self._tmux.open(argv, cwd=cwd or self.home.path, columns=columns, rows=rows)
+            opened = Opened(self.home, session or attach or self._new_name(before, window), window)
+            until(opened.server_pid, what=f"the server of {opened.name}", deadline=60, shows=window.screen)
+            # Asked anything before its first client has come, a Zellij session stays dead: look first.
+            until(
+                lambda: window.screen().strip() or not window.alive(),
+                what=f"{opened.name} on the screen",
+                deadline=60,
+            )
+            # Zellij 0.45 takes out each client that goes twice: on its word, and when its thread ends. One
+            # that comes in between gets its number, and is thrown out; Zellij tells it to attach again.
+            return None if attach and not window.alive() else opened
+
+        return until(open_, what="Zellij not to throw out who attaches")
 
     def window(self, *, cwd: Path) -> Window:
         """Type `zellij`, and wait for nothing: its blank session may be gone before anybody looks,

@@ -22,6 +22,8 @@ from zdriver.context.capture import State
 from zdriver.context.capturing import Capture
 from zdriver.context.contents import Packed
 from zdriver.context.layout import Layout, terminals
+from zdriver.context.ledger import server_key
+from zdriver.context.vanishing import Vanishing
 from zdriver.core import platform
 from zdriver.core.errors import Internal, Unavailable, ZdriverError
 from zdriver.daemon.scrollback import Scrollback
@@ -39,8 +41,6 @@ TICK = 1.0  #: seconds between looks at what Zellij does not report
 CAPTURE_TIMEOUT = 5.0  #: seconds
 REQUESTS_MAX = 32  #: of one plugin, waiting for their answers
 DUMP_AGAIN = 5.0  #: seconds to the next try, where a dump could not be made sense of
-#: A pane that vanished is believed after this long: it may be the whole session that is ending.
-CONFIRM_LOSS = 1.0
 
 
 class LiveSession:
@@ -84,8 +84,7 @@ class LiveSession:
         self._opened = False
         self._recorded: Layout | None = None
         self._passed: Layout | None = None  #: not worth a generation, as things stood
-        self._loss: tuple[frozenset[int], int] | None = None  #: panes without a process; panes in all
-        self._loss_since = 0.0
+        self._vanishing = Vanishing()
         self._next_dump = 0.0
         self._places = threading.BoundedSemaphore(REQUESTS_MAX)
         self._busy = threading.RLock()
@@ -171,8 +170,10 @@ class LiveSession:
 
     def keep(self) -> None:
         layout = self.layout()
+        if not self._is_running():
+            raise Unavailable(f'Zellij session "{self.zellij_session}" has ended', hint="open Zellij again")
         if self._work.record(self, layout):
-            self._recorded = layout
+            self._note_recorded(layout)
 
     def scrollback(self) -> Mapping[str, Packed]:
         with self._busy:
@@ -340,14 +341,32 @@ class LiveSession:
 
     def _record(self, came: bool) -> None:
         layout = self.capture.layout
-        if layout is None or layout == self._recorded or not self._opened or not self._is_certain(layout):
+        if layout is None or not self._opened:
             return
-        if layout == self._passed and not came:
+        if layout == self._recorded:
+            self._vanishing.all_there()
+            return
+        if not self._is_certain(layout) or (layout == self._passed and not came):
             return
         if self._work.record(self, layout):
-            self._recorded, self._passed = layout, None
+            self._note_recorded(layout)
         else:
             self._passed = layout
+
+    def _note_recorded(self, layout: Layout) -> None:
+        self._recorded, self._passed = layout, None
+        self._vanishing.recorded(_count(layout), self.capture.processes)
+
+    def _is_certain(self, layout: Layout) -> bool:
+        """Whether `layout` may be kept: not while the session itself seems to be ending."""
+        state, count, now = self.capture.state, _count(layout), time.monotonic()
+        assert state is not None
+        believed = self._vanishing.is_believed(count, state.pids, self.capture.processes, now=now)
+        return believed and self.alive and self._is_running()
+
+    def _is_running(self) -> bool:
+        """Whether its Zellij server is."""
+        return server_key(self.server.pid) == self.key
 
     def _read_scrollback(self) -> None:
         state = self.capture.state
@@ -358,24 +377,6 @@ class LiveSession:
         if self._texts_due and self._recorded is not None and self._recorded == self.capture.layout:
             self._work.record(self, self._recorded)
             self._texts_due = False
-
-    def _is_certain(self, layout: Layout) -> bool:
-        """Whether `layout` may be kept: not while the session itself seems to be ending.
-
-        Its panes die one after another then, and a snapshot of what is left would
-        stand in place of the good one.
-        """
-        state = self.capture.state
-        assert state is not None
-        gone = frozenset(state.pids) - frozenset(self.capture.processes)
-        count = _count(layout)
-        before = 0 if self._recorded is None else _count(self._recorded)
-        if not gone and count >= before:
-            self._loss = None
-            return True
-        if self._loss != (gone, count):
-            self._loss, self._loss_since = (gone, count), time.monotonic()
-        return time.monotonic() - self._loss_since >= CONFIRM_LOSS and self.alive
 
     def _push_status(self) -> None:
         self._status_due = False

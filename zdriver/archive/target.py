@@ -21,12 +21,9 @@ from zdriver.core.clock import now_us, to_us
 from zdriver.core.engines import Address
 from zdriver.core.killpoint import reached
 from zdriver.storage.postgres.connection import Connection, close_quietly, connect, translated
-from zdriver.storage.postgres.keys import lock_key
+from zdriver.storage.postgres.leading import take_turn
 from zdriver.storage.postgres.migrating import migrate
 
-#: Seconds to wait for another one that writes the same store's history: one that was killed is
-#: noticed by the server at once.
-PATIENCE = 3
 #: Columns whose type PostgreSQL does not make of text or bigint by itself.
 _CASTS: dict[str, LiteralString] = {
     "artifacts": "%s::json",
@@ -81,11 +78,7 @@ class Target:
     def lead(self) -> bool:
         """Be the only one that writes this store's history, until `close`; False: another one is."""
         with self._working():
-            try:
-                with self._connection.transaction():
-                    self._execute(f"SET LOCAL lock_timeout = '{PATIENCE}s'")
-                    self._execute("SELECT pg_advisory_lock(%s)", lock_key(f"archive:{self.store}"))
-            except psycopg.errors.LockNotAvailable:
+            if not take_turn(self._connection, f"archive:{self.store}"):
                 return False
             self._execute(
                 "INSERT INTO archive_stores (store) VALUES (%s) ON CONFLICT (store) DO NOTHING", self.store

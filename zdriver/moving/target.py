@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, LiteralString, Self
 
 import msgspec
-import psycopg
 from psycopg import sql
 
 from zdriver.core.clock import now_us
@@ -21,7 +20,7 @@ from zdriver.core.killpoint import reached
 from zdriver.moving.model import Sum
 from zdriver.moving.source import META, SEARCH, WHICH, Table, plain
 from zdriver.storage.postgres.connection import close_quietly, connect, translated
-from zdriver.storage.postgres.keys import lock_key
+from zdriver.storage.postgres.leading import take_turn
 from zdriver.storage.postgres.migrating import check_schema, migrate, schema_of
 from zdriver.storage.postgres.opening import MOVING
 
@@ -29,8 +28,6 @@ from zdriver.storage.postgres.opening import MOVING
 _BY_BEING_THERE = ("hosts", META)
 #: Seconds for whoever is reading there to come to an end.
 PATIENCE = 15
-#: Seconds to wait for another one that moves: of one that was killed the server hears at once.
-TURN = 3
 #: In `meta`, once it is over: what was moved, to recognise it.
 MOVED = "moved"
 _PROGRESS: LiteralString = """
@@ -59,7 +56,9 @@ class Target:
     def __enter__(self) -> Self:
         self._connection = connect(self.address, autocommit=True)
         try:
-            if not self._lead():
+            with translated(self.address):  # it goes with the connection
+                alone = take_turn(self._connection, "moving")
+            if not alone:
                 raise Conflict(
                     f"storage.url: another store is just being moved to {self.address.shown}",
                     hint="wait for that, or name an empty database: createdb zdriver",
@@ -73,17 +72,6 @@ class Target:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         close_quietly(self._connection)
-
-    def _lead(self) -> bool:
-        """Be the only one, until the connection ends; False: another one is."""
-        with translated(self.address):
-            try:
-                with self._connection.transaction():
-                    self._connection.execute(f"SET LOCAL lock_timeout = '{TURN}s'".encode())
-                    self._connection.execute("SELECT pg_advisory_lock(%s)", (lock_key("moving"),))
-            except psycopg.errors.LockNotAvailable:
-                return False
-        return True
 
     # -- what is there ---------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from zdriver.moving.digests import summed
 from zdriver.moving.model import Moved
 from zdriver.moving.target import Target
 from zdriver.storage.catalog import migrations
+from zdriver.storage.postgres import leading
 from zdriver.storage.postgres.store import PostgresStore
 from zdriver.storage.sqlite import SqliteStore
 from zdriver.testing import Home, until
@@ -150,7 +151,7 @@ def test_who_comes_while_another_one_ends_waits_for_it(
     address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server hears of one that was killed a moment later."""
-    monkeypatch.setattr(target_module, "TURN", 60)
+    monkeypatch.setattr(leading, "TURN", 60)
 
     def enter() -> bool:
         with Target(address):

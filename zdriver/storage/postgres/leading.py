@@ -8,7 +8,7 @@ import psycopg
 
 from zdriver.core.engines import Address
 from zdriver.core.errors import Unavailable
-from zdriver.storage.postgres.connection import close_quietly, connect
+from zdriver.storage.postgres.connection import Connection, close_quietly, connect
 from zdriver.storage.postgres.keys import lock_key
 from zdriver.storage.postgres.watch import Session, Watch
 
@@ -16,6 +16,22 @@ log = logging.getLogger(__name__)
 
 #: Seconds for an answer; then the server counts as hung.
 PATIENCE = 5.0
+#: Seconds to wait for another one: of one that was killed the server hears at once.
+TURN = 3
+
+
+def take_turn(connection: Connection, name: str) -> bool:
+    """Be the only one that does what has this name, until the connection ends; False: another one is.
+
+    Raises psycopg.Error.
+    """
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{TURN}s'".encode())
+            connection.execute("SELECT pg_advisory_lock(%s)", (lock_key(name),))
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
 
 
 class Leadership:

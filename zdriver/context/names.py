@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Names:
@@ -47,3 +52,21 @@ class Names:
             with self._turn:
                 self._changing = False
                 self._turn.notify_all()
+
+
+class Named(Protocol):
+    names: Names
+
+
+N = TypeVar("N", bound=Named)
+
+
+def steady(method: Callable[Concatenate[N, P], T]) -> Callable[Concatenate[N, P], T]:
+    """For a method that goes by a place: all of it is one request."""
+
+    @functools.wraps(method)
+    def answered(self: N, /, *args: P.args, **named: P.kwargs) -> T:
+        with self.names.steady():
+            return method(self, *args, **named)
+
+    return answered

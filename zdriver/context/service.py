@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
@@ -24,7 +23,7 @@ from zdriver.context.model import (
     Source,
     Status,
 )
-from zdriver.context.names import Names
+from zdriver.context.names import Names, steady
 from zdriver.context.rebinding import rebind, rename
 from zdriver.core import requests
 from zdriver.core.clock import to_datetime, to_us
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from zdriver.hot.model import HotView
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 #: Beyond every `seq`.
 _END = 2**63 - 1
@@ -47,19 +45,6 @@ _END = 2**63 - 1
 
 class _Cleared(msgspec.Struct, frozen=True):
     intent: Intent | None
-
-
-def _steady(
-    method: Callable[Concatenate[ContextService, P], T],
-) -> Callable[Concatenate[ContextService, P], T]:
-    """For what goes by a place: no Zellij session gets another name meanwhile."""
-
-    @functools.wraps(method)
-    def answered(self: ContextService, /, *args: P.args, **named: P.kwargs) -> T:
-        with self.names.steady():
-            return method(self, *args, **named)
-
-    return answered
 
 
 class ContextService:
@@ -91,7 +76,7 @@ class ContextService:
 
     # ---- writing ------------------------------------------------------------------------
 
-    @_steady
+    @steady
     def set_intent(self, text: str, *, place: Place, source: Source = "manual", request: str = "") -> Intent:
         """Replace the current intent, which stays in the history.
 
@@ -117,7 +102,7 @@ class ContextService:
         digest = requests.digest("set_intent", text, *_asked(place), source) if request else ""
         return self._write(unit, where, Intent, request, digest)
 
-    @_steady
+    @steady
     def clear_intent(self, *, place: Place, request: str = "") -> Intent | None:
         where = self._spot(place)
         self._carry_on(where)
@@ -134,7 +119,7 @@ class ContextService:
         digest = requests.digest("clear_intent", place) if request else ""
         return self._write(unit, where, _Cleared, request, digest).intent
 
-    @_steady
+    @steady
     def record_milestone(
         self,
         text: str,
@@ -179,7 +164,7 @@ class ContextService:
         digest = requests.digest("record_milestone", *asked) if request else ""
         return self._write(unit, where, Milestone, request, digest)
 
-    @_steady
+    @steady
     def undo_milestone(self, *, place: Place, request: str = "") -> Milestone:
         where = self._spot(place)
         self._carry_on(where)
@@ -245,7 +230,7 @@ class ContextService:
 
     # ---- reading ------------------------------------------------------------------------
 
-    @_steady
+    @steady
     def intent(self, *, place: Place) -> Intent | None:
         where = self._spot(place)
 
@@ -257,7 +242,7 @@ class ContextService:
         root, current = self._store.read(unit)
         return current or left.intent(self._left(where, root), root)
 
-    @_steady
+    @steady
     def milestones(self, *, place: Place, limit: int = 20) -> list[Milestone]:
         where, limit = self._spot(place), rules.page(limit)
 
@@ -332,7 +317,7 @@ class ContextService:
         found = self._store.read(lambda tx: tx.all("context.all_open", host=self._host, root=real))
         return [rows.context(row) for row in found]
 
-    @_steady
+    @steady
     def status(self, *, place: Place) -> Status:
         where = self._spot(place)
 

@@ -21,8 +21,8 @@ from zdriver.hot.redis import RedisHot
 DAY = 86_400
 #: seconds that a test may take
 SLACK = 60
-#: Clocks that differ by less are the same here: an answer of a busy machine may take seconds.
-SAME = timedelta(seconds=30)
+#: Clocks that differ by less are the same here.
+SAME = timedelta(seconds=1)
 
 
 @pytest.fixture

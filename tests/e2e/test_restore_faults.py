@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,15 +25,16 @@ def project(home: Home) -> Path:
     return folder
 
 
-def test_a_killed_daemon_is_back_by_itself(home: Home, zellij: Zellij, project: Path) -> None:
+def test_a_killed_daemon_is_back_within_five_seconds(home: Home, zellij: Zellij, project: Path) -> None:
     opened = zellij.start("lives", cwd=project)
     wait_connected(home, "lives")
     place = {"cwd": str(project), "zellij_session": "lives"}
     ask(home, "context.set_intent", text="survive", place=place)
     daemon = ask(home, "daemon.status")["pid"]
     os.kill(daemon, signal.SIGKILL)
+    killed = time.monotonic()
     until(lambda: not processes.alive(daemon), what="the daemon to be gone")
-    wait_connected(home, "lives")
+    wait_connected(home, "lives", deadline=5.0 - (time.monotonic() - killed))
     assert ask(home, "daemon.status")["pid"] != daemon
     assert ask(home, "context.intent", place=place)["text"] == "survive"
     opened.action("new-pane")
